@@ -92,16 +92,16 @@ export interface ActivitiesOptions {
   storage?: StorageDriver;
   /**
    * Where replies are published while the model writes them, for `turn.stream()` of clients with the same
-   * transport: a Redis or PostgreSQL of `openTransport(…)` from `plait/transport`, or two functions of your
-   * own. Only replies of turns with `stream: true`, and then without the five heartbeats a second. A turn
-   * never waits for it: when it fails, the worker logs that once, and streams get each reply when it is
-   * committed. You close it, after the worker.
+   * transport: Redis or PostgreSQL with `openTransport(…)` from `plait/transport`, or two functions of your
+   * own. Only for turns with `stream: true`, which then do without the five heartbeats a second. A turn never
+   * waits for it: if it fails, the worker logs that once, and streams get each reply when it is committed. Close
+   * it yourself, after the worker.
    * @default none: a partial reply travels in the heartbeats of its request
    */
   streamTransport?: StreamTransport;
   /**
-   * Longest silence of the Messages API within a request, before Plait closes it and asks again. Pings
-   * count as life. Must stay well under the 300 s after which Node's fetch gives up by itself.
+   * Longest silence of the Messages API within a request, before Plait closes it and asks again. Pings end a
+   * silence. At most 280 s, because Node's fetch gives up after 300 s.
    * @default '2m'
    */
   modelIdleTimeout?: Duration;
@@ -113,11 +113,12 @@ export interface ActivitiesOptions {
    * `by` is only what the client says. Verify `proof`, for example a signed token that names the person, the
    * turn, the call and the input.
    *
-   * When it throws, it is asked again, three times in all; then the decision is rejected. It has 10 s to
-   * answer, and may hold the process up for 100 ms. It may be asked more than once about one decision.
+   * If it throws, it is called again, up to three times in all; then the decision is rejected. If it does not
+   * answer within 10 s, or blocks the process for 100 ms, the decision is rejected at once. It may be called
+   * more than once for one decision.
    *
-   * Give it to every worker that runs turns or model calls: decisions about a call are verified when the
-   * worker that had the model's reply has it.
+   * Give it to every worker that runs turns or model calls: decisions about a call are verified if the worker
+   * that received the model's reply has it.
    * @default every decision counts
    * @example
    * authorizeDecision: async ({ turnId, callId, by, proof }) => {
@@ -128,7 +129,7 @@ export interface ActivitiesOptions {
    */
   authorizeDecision?: AuthorizeDecision;
   /**
-   * Where the traces of turns go: `openTelemetry()` of `plait/telemetry`. Each turn then has an activity more, at
+   * Where the traces of turns go: `openTelemetry()` of `plait/telemetry`. Each turn then has one more activity at
    * its end, which writes its spans. Give it to every worker, and to the clients that start turns.
    *
    * Throws a `DeclarationError` where no tracer provider is registered, or where it lacks `plaitIdGenerator()`.

@@ -50,7 +50,7 @@ export function createAgentRegistry(agents: readonly AgentDefinition[]): AgentRe
     const known = byName.get(agent.name);
     if (known !== undefined && known !== agent) {
       throw new DeclarationError(
-        `two agents are named ${agent.name}; a turn finds its agent by name, so give each its own`,
+        `two agents are named ${agent.name}; a turn finds its agent by name, so give each its own name`,
       );
     }
     byName.set(agent.name, agent);

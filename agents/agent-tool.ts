@@ -41,19 +41,19 @@ export interface AgentToolOptions<Schema extends InputSchema, Context> extends P
   /** What the agent must answer, instead of its own `output`: a zod schema of an object, or a JSON Schema. @default its own */
   output?: OutputOption;
   /**
-   * When the calling model goes on. `wait`: when the answer is there. `background`: at once. It reads that the
-   * agent is at work, and is given the answer later: see `backgroundAtEnd` of `defineAgent`. @default 'wait'
+   * When the calling model goes on. `wait`: when the answer is there. `background`: at once; it reads that the
+   * agent is at work, and gets the answer later: see `backgroundAtEnd` of `defineAgent`. @default 'wait'
    */
   mode?: 'wait' | 'background';
   /**
    * Gives the agent a memory: the id of the session whose next turn a call becomes, of 1 to 200 characters. The
    * first call with an id begins the session, which outlives the call: later calls, also of other turns, go on in
-   * the same conversation. Calls of one session run one after the other. It is called on a worker when the
-   * model's reply is there, and must return the same for the same call. Where it throws, holds the process up for
+   * the same conversation. Calls of one session run one after the other. A worker calls the function when the
+   * model's reply is there; it must return the same for the same call. If it throws, blocks the process for
    * 100 ms, does not answer within 10 seconds, or returns no id, the model reads that the agent did not run.
    *
-   * A session takes messages of its own `user` alone. Make ids of `ctx.context` where users belong to tenants,
-   * and not only of the input, which the model has written. Not together with `output`.
+   * A session takes only calls of turns with its own `user`. If users belong to tenants, put the tenant into the
+   * id, from `ctx.context`: the model has written the input. Not together with `output`.
    * @default none: each call begins with an empty conversation
    */
   session?: (input: InputOf<Schema>, ctx: ApprovalContext<Context>) => string | Promise<string>;
@@ -130,9 +130,9 @@ const promptSchema = z.object({
 });
 
 /**
- * Makes an agent a tool of other agents. Each call runs a turn of it, a workflow of its own: its conversation
- * stays out of the calling one, which reads its answer alone. Several run at once, and what they use up is in
- * the result of the calling turn. The `context` of that turn is theirs, too.
+ * Makes an agent a tool of other agents. Each call runs a turn of the agent: a workflow with a conversation of
+ * its own, of which the calling model reads only the answer. Several can run at once. What they use is in the
+ * result of the calling turn. They get the `context` of that turn.
  *
  * Throws a `DeclarationError` that names every mistake.
  *
@@ -192,7 +192,7 @@ export function agentTool<Context = unknown, Schema extends InputSchema = typeof
         // Runs only in a workflow of an earlier version, which schedules an activity; today's workflow starts
         // the turn.
         throw new Error(
-          `Agent ${agent.name} did not run: the worker of this turn has an earlier version of Plait, without agentTool.`,
+          `Agent ${agent.name} did not run: the worker of this turn has an older version of Plait, without agentTool. Update it.`,
         );
       },
       subAgent: {

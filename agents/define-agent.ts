@@ -56,28 +56,28 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   /**
    * Models that take over, in this order, when the one before is overloaded or declines to answer. Each
    * reply says which model wrote it, and so does `TurnResult.fallback`. The agent's options hold for the
-   * fallbacks too, so they must suit every one. A fallback reads nothing from the prompt cache of the model
-   * before it, and usually not its thinking. @default none
+   * fallbacks too, so they must suit every one. A fallback cannot use the prompt cache of the model before it,
+   * and usually does not read its thinking. @default none
    */
   fallbacks?: readonly ModelFallback[];
   /**
-   * A task queue for this agent's model calls alone, so that you can limit them without slowing tools: see
+   * A task queue only for this agent's model calls, so that you can limit them without slowing tools: see
    * `maxConcurrentModelCalls` and `maxModelCallsPerSecond` of the workers that serve it. `createWorker`
-   * serves it unless its `taskQueues` says otherwise. Agents may share a queue; a tool may not have the
-   * same one. A turn outside a session takes one more step through the server.
+   * serves it unless its `taskQueues` says otherwise. Agents may share a queue; a tool must not have the
+   * same one. A turn outside a session then takes some 20 ms longer.
    * @default the queue of the turn
    */
   modelTaskQueue?: string;
   /** The system prompt. @default none */
   system?: string;
   /**
-   * What the agent does, when to ask it, and what it answers, for those who choose among agents: the clients of
-   * an MCP server of agents read it. The agent itself does not. @default none
+   * What the agent does, when to ask it, and what it answers. If you offer the agent as an MCP server, its
+   * clients read this; the agent itself does not. @default none
    */
   description?: string;
   /**
-   * What `defineTool` and, from `plait/mcp`, `mcpServer` return. Names must be unique. The tools of a server
-   * are listed when a turn or a session begins, and stay as they are until it ends. @default []
+   * What `defineTool`, `agentTool` and `mcpServer` (of `plait/mcp`) return. Names must be unique. The tools of
+   * a server are listed when a turn or a session begins, and stay as they are until it ends. @default []
    */
   tools?: readonly (Tool<Context> | McpServer)[];
   /**
@@ -145,21 +145,21 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
      */
     concurrency?: number;
     /**
-     * Most levels of sub-agents below a turn, 0 to 10: with 1 its sub-agents cannot call others. What a turn is
-     * given holds for all below it. @default 3
+     * Most levels of sub-agents below a turn, 0 to 10: with 1 its sub-agents cannot call others. The limit of
+     * the turn that you start applies to all levels below it. @default 3
      */
     depth?: number;
     /**
-     * Continue turns and sessions as new after this many events of history, 20 to 50000. After a run of
-     * less than a second, the server makes the next one wait (`history.workflowIdReuseMinimalInterval`).
+     * Continue turns and sessions in a new run after this many events of history, 20 to 50000. If a run takes
+     * less than a second, the server delays the next one (`history.workflowIdReuseMinimalInterval`).
      * @default when Temporal suggests it, at some 4,000 events or 4 MB
      */
     historyEvents?: number;
   };
   /**
    * What a turn does when it has reached a limit and answered its open calls: `stop`, or `lastWord` to ask
-   * the model once more, with tools that it must not call. That reply comes on top of the limit; after
-   * `wallTime` there is none. A turn may be started with another choice. @default 'stop'
+   * the model once more, without calls. That reply may exceed the limit; after `wallTime` there is none. A turn
+   * may be started with another choice. @default 'stop'
    */
   onLimit?: OnLimit;
   /**
@@ -183,9 +183,8 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   /**
    * Whether calls of tools with `readOnlyHint` start while the model's reply still comes; see the tool's
    * option of the same name.
-   * @default true, unless the worker has activity interceptors or a rate limit, was made without
-   * `createWorker`, or the agent has a `modelTaskQueue`: there an early call would get around them, or run
-   * on another worker than its activity
+   * @default true, unless the worker has activity interceptors or a rate limit, which an early call would
+   * bypass, was made without `createWorker`, or the agent has a `modelTaskQueue`
    */
   startCallsEarly?: boolean;
   /**
@@ -196,13 +195,13 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   batchTimeout?: Duration;
   /**
-   * What becomes of calls that still run when `batchTimeout` is up. `cancel`: they are cancelled. `continue`: the
-   * model reads that they go on, and is given their results later. Calls with an `access`, and calls by code, are
-   * cancelled all the same. @default 'cancel'
+   * What happens to calls that still run when `batchTimeout` is up. `cancel`: they are cancelled. `continue`: the
+   * model reads that they go on, and gets their results later. Calls with an `access`, and calls by code, are
+   * cancelled in both cases. @default 'cancel'
    */
   onTimeout?: 'cancel' | 'continue';
   /**
-   * What becomes of calls in the background once the model has ended its turn: those of an `agentTool` with
+   * What happens to calls in the background when the model has ended its turn: those of an `agentTool` with
    * `mode: 'background'`, and those that go on after `batchTimeout`. `wait`: the turn waits for them, and the
    * model goes on with their results. `cancel`: they are cancelled. @default 'wait'
    */
@@ -236,8 +235,8 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   stream?: boolean;
   /**
    * Show in the Temporal UI what a turn is about: the user's first words, the arguments of calls, who decided
-   * about them. `false` leaves all of it out of summaries and details, whatever the tools say; it stays in the
-   * inputs and results. Start turns with the agent then, and not with its name alone: the client writes the
+   * about them. `false` leaves all of it out of summaries and details, whatever the tools say; inputs and
+   * results still have it. Then start turns with the agent, not with its name alone: the client writes the
    * user's words. See also `summary` of a tool. @default true
    */
   summaries?: boolean;
@@ -558,7 +557,9 @@ function subAgentProblems(tools: readonly Tool[], limits: CheckedAgent['limits']
           ]
         : []),
       ...(costUSD !== undefined && !hasPrices
-        ? [`limits.costUSD needs prices of every sub-agent too, and that of ${name} has none`]
+        ? [
+            `limits.costUSD needs prices of every sub-agent too, and the agent of tool ${name} has none`,
+          ]
         : []),
     ];
   });

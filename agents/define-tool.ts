@@ -47,8 +47,7 @@ interface CallContext {
 export interface ToolContext<Context = unknown> extends CallContext {
   /**
    * The same for every attempt of this call, also after a workflow reset, and different for every
-   * call. Pass it to the system in which the call has its effect, so that another attempt does not
-   * have that effect again.
+   * call. Pass it to the system that the call changes, so that another attempt does not change it again.
    */
   readonly idempotencyKey: string;
   /** From 1. */
@@ -69,8 +68,8 @@ export interface ToolContext<Context = unknown> extends CallContext {
   /**
    * Lets any process complete the call, hours or days later (asynchronous completion). Give `token` to
    * the process that will call `AgentClient.completeToolCall(token, result)` or `failToolCall`, and
-   * return what this returned. While the call waits it needs no worker. The token is the same for every
-   * attempt. It is not a secret: anyone who may talk to Temporal may complete calls.
+   * return from `run` what `later()` has returned. While the call waits, it needs no worker. The token is the
+   * same for every attempt. It is not a secret: anyone who can reach Temporal can complete calls.
    *
    * Throws a `TypeError` for wrong options. Throws a `ToolError` in a call by code (`allowedCallers`),
    * which cannot wait: the call fails, and the model reads that it must call the tool directly. Throws a
@@ -169,13 +168,13 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   activity?: ToolActivityOptions;
   /**
    * Where a call runs. `local`: within the workflow task, in the worker that has the turn, as a local activity
-   * of Temporal's. A batch of short calls is then done sooner and costs one Action in all, instead of one for
-   * each call. Only where every call of a reply may; otherwise all of them are activities. When an attempt
-   * fails, or takes longer than its `startToCloseTimeout`, the call goes on as an activity.
+   * of Temporal's. The calls of a reply run locally only if all of them may; they are then done sooner and cost
+   * one Action in all, instead of one for each call. When an attempt fails, or takes longer than its
+   * `startToCloseTimeout`, the call goes on as an activity.
    *
    * Needs `readOnlyHint` or `idempotentHint`, since a call whose worker is lost runs again, and a
    * `startToCloseTimeout` of at most 5 seconds, which is then the default. Not together with `approval`,
-   * `activity.taskQueue` or `maximumAttempts: 1`; and `ctx.later()` throws a `ToolError`.
+   * `activity.taskQueue` or `maximumAttempts: 1`. `ctx.later()` throws a `ToolError`.
    * @default 'activity'
    */
   execution?: 'activity' | 'local';
@@ -191,8 +190,8 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   concurrency?: number;
   /**
    * Whether a person must allow a call before it runs. A function decides when the model's reply is
-   * there: only `false` lets the call run without a person. When the function throws, holds the process
-   * up for 100 ms, or does not answer within 10 seconds, a person is asked. The other calls of the reply
+   * there: only `false` lets the call run without a person. If the function throws, blocks the process
+   * for 100 ms, or does not answer within 10 seconds, a person is asked. The other calls of the reply
    * do not wait for the person. @default 'never'
    */
   approval?:
@@ -203,23 +202,23 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   approvalTimeout?: Duration;
   /**
    * What people see of a call's arguments: in the Temporal UI, in `turn.watch()` and on the command line. A
-   * function makes a line of them, of at most 120 characters; where it throws, holds the process up for 100 ms
-   * or returns no text, nothing is shown. `false` shows nothing. For arguments that not everybody may read who
-   * may look at Temporal; they stay in the input of the activity.
+   * function makes one line of them, of at most 120 characters; if it throws, blocks the process for 100 ms
+   * or returns no text, nothing is shown. `false` shows nothing. The arguments are still in the input of the
+   * activity.
    * @default the arguments, each cut to 40 characters
    */
   summary?: ((input: InputOf<Schema>) => string) | false;
   /**
    * Whether a call may start while the model's reply still comes, so that it is done sooner. `run` is then
-   * also called for replies that never become part of the conversation, because they are torn, refused or
-   * cut off; their `ctx.signal` aborts. Turn it off for a tool that costs money per call. Only with
-   * `readOnlyHint`. @default true with `readOnlyHint`, otherwise false
+   * also called for replies that are torn, refused or cut off, which never become part of the conversation;
+   * `ctx.signal` aborts. Turn it off for a tool that costs money per call. Only with `readOnlyHint`.
+   * @default true with `readOnlyHint`, otherwise false
    */
   startCallsEarly?: boolean;
   /**
    * Most text of a result that the model sees, in bytes of UTF-8. A longer text is cut in the middle,
-   * with a notice. With a storage the model can read the rest with `read_result`. Images, documents and
-   * search results do not count; with a storage they may be as large as the API takes them.
+   * with a notice. With a storage, the model can read the rest with `read_result`. Images, documents and
+   * search results do not count.
    * @default 100000, about 25,000 tokens
    */
   maxResultBytes?: number;
@@ -308,7 +307,7 @@ export const toolName = z
     (name) => !name.startsWith('__temporal_'),
     'must not begin with "__temporal_", which Temporal reserves',
   )
-  .refine((name) => !RESERVED.has(name), 'must be another, which Temporal does not reserve');
+  .refine((name) => !RESERVED.has(name), 'is reserved by Temporal; choose another name');
 
 export const toolDescription = someText('the model chooses tools by it');
 
@@ -425,7 +424,7 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
     const readOnly = annotations.readOnlyHint === true;
     if (checked.startCallsEarly === true && !readOnly) {
       problems.push(
-        'startCallsEarly: the reply may never be committed, so its calls must change nothing; say so with annotations.readOnlyHint, or leave it out',
+        'startCallsEarly needs annotations.readOnlyHint, since the reply may never count and its calls must change nothing; set the hint, or leave out startCallsEarly',
       );
     }
     const repeatable = readOnly || annotations.idempotentHint === true;

@@ -37,7 +37,7 @@ export const getAgentResultTool: Tool = {
     // Runs only in a workflow of an earlier version, which schedules an activity; today's workflow answers
     // the call.
     throw new Error(
-      'The worker of this turn has an earlier version of Plait, without calls in the background.',
+      'The worker of this turn has an older version of Plait, without calls in the background. Update it.',
     );
   },
 };

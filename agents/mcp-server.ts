@@ -14,8 +14,8 @@ import type { JsonSchema } from './input-schema.ts';
 /** How calls of one tool of a server run. What is left out is as the server has it. */
 export interface McpToolOptions<Context = unknown> {
   /**
-   * What the tool does. Each hint replaces the server's own, which is only a claim. Without `readOnlyHint`
-   * or `idempotentHint` a call runs at most once. @default the server's
+   * What the tool does. Each hint replaces the server's own, which may be wrong. Without `readOnlyHint`
+   * or `idempotentHint`, a call runs at most once. @default the server's
    */
   annotations?: ToolAnnotations;
   /** Time, attempts and task queue of a call; see `ToolOptions`. @default as the server's `activity` */

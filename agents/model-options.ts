@@ -165,7 +165,7 @@ export function modelProblems(options: CheckedModelOptions): string[] {
       "toolChoice: the API does not force a tool beside thinking 'enabled'; leave one of them out",
     forced &&
       tools.length + servers.length === 0 &&
-      'toolChoice forces a tool, and the agent has none',
+      'toolChoice forces a tool, and the agent has none; give it one, or leave out toolChoice',
     toolChoice?.type === 'tool' &&
       tools.length > 0 &&
       !tools.some(({ name }) => name === toolChoice.name) &&

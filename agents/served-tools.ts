@@ -52,7 +52,7 @@ export async function listingOf(
     if (!isSelected(server.selection, tool.name)) continue;
     if (needsTask(tool)) {
       problems.push(
-        `${tool.name} is left out: it runs as a task of MCP, which Plait does not know`,
+        `${tool.name} is left out: it runs only as a task of MCP, which Plait does not support`,
       );
       continue;
     }

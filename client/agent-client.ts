@@ -180,7 +180,7 @@ export class AgentClient {
    *
    * @example
    * const turn = await agents.start('support', 'What did customer 1234 order?', {
-   *   turnId: 'ticket-88', // starting it twice starts it once
+   *   turnId: 'ticket-88', // the workflow id: a second start with it returns the same turn
    *   context: { tenant: 'acme' }, // for the tools; the model never sees it
    * });
    * const { text, stopReason, usage } = await turn.result();

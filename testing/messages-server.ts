@@ -46,8 +46,8 @@ export interface MessagesServer extends AsyncDisposable {
 }
 
 /**
- * Starts a server, on the loopback interface unless `host` says otherwise, that speaks Anthropic's Messages API. It answers by a script
- * and rejects the requests that the API rejects, in the API's own words.
+ * Starts a server that speaks Anthropic's Messages API, on the loopback interface unless `host` says otherwise.
+ * It answers by a script, and rejects the requests that the API rejects, in the API's own words.
  */
 export async function startMessagesServer(options: MessagesServerOptions): Promise<MessagesServer> {
   rejectIf(DeclarationError, recordProblem('startMessagesServer: the options', options));

@@ -4,10 +4,10 @@ import { given, optionalFunctionProblem, recordProblem, rejectIf } from '../core
 import { defined } from '../core/json.ts';
 import type { MessageReply, Pace, ScriptedToolUse } from './messages/reply.ts';
 
-/** The model answers with this text. The API may send an empty text, and rejects it when it comes back. */
+/** The model answers with this text. It may be empty: the API sends such texts, and rejects them in a request. */
 export function say(text: string): MessageReply {
   if (typeof text !== 'string') {
-    throw new DeclarationError(`say: the text must be a text; got ${given(text)}`);
+    throw new DeclarationError(`say: the argument must be a text; got ${given(text)}`);
   }
   return { content: [{ type: 'text', text }] };
 }

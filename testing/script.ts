@@ -58,8 +58,8 @@ export function conversation(user: UserMatch, replies: readonly Reply[]): Script
 }
 
 /**
- * A script for the requests of one agent, by its model, its system prompt and its tools: where sub-agents are
- * asked alike, or the test does not say what they are asked. An agent that is not asked is not missed.
+ * A script for the requests of one agent, which it knows by model, system prompt and tools. Use it for
+ * sub-agents, so that the test need not say what they are asked. It does not fail if the agent is not asked.
  *
  * @example
  * script(

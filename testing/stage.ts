@@ -23,8 +23,8 @@ export interface StageOptions extends Omit<CreateWorkerOptions, 'connection'> {
     readonly address: string | undefined;
     readonly namespace?: string;
     /**
-     * A connection to it, for workers of many environments. Closing it is up to you. Each connection that
-     * has run an activity makes every promise of the process a little slower, also when it is closed.
+     * A connection to it, for workers of many environments. Close it yourself. Each connection that has run an
+     * activity makes every promise of the process a little slower, even after it is closed.
      * @default one of its own
      */
     readonly connection?: NativeConnection;

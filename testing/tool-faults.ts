@@ -121,10 +121,10 @@ export function garbage(kind: 'oversized' | 'unserialisable' | 'nothing'): ToolF
 const OVERSIZED_BYTES = 3_000_000;
 
 /**
- * Looks to the server as if the worker died in the middle of the call: no more heartbeats and no result,
- * which it notices after the tool's `heartbeatTimeout` (10 s by default). The tool does not run. Every
- * attempt ends so; see `firstAttempts`. The worker itself keeps running. A local call (`execution: 'local'`)
- * has no heartbeats, and ends when its time is up.
+ * To the server, the worker dies in the middle of the call: there are no more heartbeats and no result, which
+ * the server notices after the tool's `heartbeatTimeout` (10 s by default). The tool does not run. Every attempt
+ * ends like this, unless you use `firstAttempts`. The worker itself keeps running. A local call
+ * (`execution: 'local'`) has no heartbeats, and ends when its time is up.
  */
 export function workerDies(): ToolFault {
   return async ({ ctx }) => {

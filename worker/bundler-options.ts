@@ -22,7 +22,7 @@ export function workflowsBeside(url: string | undefined): string {
 export function requireWorkflows(path: string = WORKFLOWS): void {
   if (existsSync(path)) return;
   throw new DeclarationError(
-    `createWorker: Plait's workflows are not at ${path}. A program that is bundled into one file does not have them, and a worker loads them from a file of their own. When you build the program, write \`(await bundleWorkflowCode({ workflowsPath: fileURLToPath(import.meta.resolve('plait/workflows')) })).code\` to a file, with bundleWorkflowCode from @temporalio/worker. Then give createWorker \`workflowBundle: { codePath: '<that file>' }\`. Or leave plait and @temporalio/* out of the bundle.`,
+    `createWorker: Plait's workflows are not at ${path}. This happens if the program is bundled into one file. Leave plait and @temporalio/* out of the bundle. Or bundle the workflows when you build the program: write \`(await bundleWorkflowCode({ workflowsPath: fileURLToPath(import.meta.resolve('plait/workflows')) })).code\` to a file, with bundleWorkflowCode from @temporalio/worker, and give createWorker \`workflowBundle: { codePath: '<that file>' }\`.`,
   );
 }
 

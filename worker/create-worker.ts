@@ -42,18 +42,18 @@ export interface CreateWorkerOptions
   /**
    * Serve only these of the task queues: `taskQueue`, and those that the agents name for their model calls
    * and tools. Other workers must serve the rest. Options that count something, such as
-   * `maxConcurrentActivityTaskExecutions`, hold for each queue separately.
+   * `maxConcurrentActivityTaskExecutions`, apply to each queue separately.
    * @default all of them, so that no call waits for a worker that nobody started
    */
   taskQueues?: readonly string[];
   /**
    * Most calls per second that the server starts from a task queue, over all of its workers; the others
-   * wait. It holds for each task queue of a tool. When no tool has one, it limits the queue of the turns,
+   * wait. It applies to each task queue of a tool. If no tool has one, it limits the queue of the turns,
    * which slows model calls too and turns off their eager start.
    *
    * Every worker that serves such a queue must give the same number: the server uses that of the latest
-   * poll, and a worker without the option removes the limit. `temporal task-queue config set` sets a limit
-   * that stays.
+   * poll, and a worker without the option removes the limit. A limit of `temporal task-queue config set`
+   * overrides it.
    * @default no limit
    */
   maxTaskQueueActivitiesPerSecond?: number;
@@ -66,7 +66,7 @@ export interface CreateWorkerOptions
   maxConcurrentModelCalls?: number;
   /**
    * Most attempts of model calls per second that the server starts from each `modelTaskQueue`, over all of
-   * its workers. Otherwise like `maxTaskQueueActivitiesPerSecond`, which does not hold for these queues:
+   * its workers. Otherwise like `maxTaskQueueActivitiesPerSecond`, which does not apply to these queues:
    * every worker that serves one must give the same number. Only for a worker that serves such a queue;
    * otherwise a `DeclarationError`. @default no limit
    */
@@ -144,14 +144,13 @@ function workflowsOf(options: BundleOptions): Partial<WorkerOptions> {
  * TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, profiles), by default to localhost:7233. To run your own workflows
  * too, give `workflowsPath`, and export `plait/workflows` from that file.
  *
- * Warns, by the logger of Temporal's `Runtime`, when it is to ask the model and finds no credential.
- *
- * Also warns so when it cannot reach the stream transport, and runs without it until it can.
+ * Logs a warning with the logger of Temporal's `Runtime` if it has to ask the model and finds no credential, or
+ * if it cannot reach the stream transport; it then runs without the transport until it can.
  *
  * Throws a `DeclarationError` for agents and options that contradict each other, a
- * `StorageUnavailableError` when it cannot write and read the storage, an `InvalidTransportError` when the
- * stream transport lacks a package, and Temporal's `TransportError` when it cannot reach the server. `run()`
- * rejects with Temporal's `GracefulShutdownPeriodExpiredError` when a tool ignored its signal and still runs
+ * `StorageUnavailableError` if it cannot write and read the storage, an `InvalidTransportError` if the
+ * stream transport lacks a package, and Temporal's `TransportError` if it cannot reach the server. `run()`
+ * rejects with Temporal's `GracefulShutdownPeriodExpiredError` if a tool ignored its signal and still runs
  * after the shutdown.
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<Worker> {

@@ -61,7 +61,7 @@ function mayFollow({ status }: Response, location: URL, url: string): boolean {
 
 function redirectText({ status, url }: Response, location: URL, asked: string): string {
   const from = placeOf(new URL(url || asked));
-  return `The Messages API at ${from} redirects to ${placeOf(location)} (${status}), and the conversation is not sent to an address that nobody has chosen. If you trust it, set ${BASE_URL}, to that address without /v1/messages.`;
+  return `The Messages API at ${from} redirects to ${placeOf(location)} (${status}), and the conversation is not sent there, since nobody has chosen that address. If you trust it, set ${BASE_URL}, to that address without /v1/messages.`;
 }
 
 /** Without a query, which may hold credentials. */

@@ -211,7 +211,7 @@ function fieldsOf(value: object, walk: Walk): Kind {
     throw problem(walk, `has ${fields.length} fields: return a list, or fewer`);
   }
   if (fields.length === 0 && !isPlain(value)) {
-    throw problem(walk, `is ${aKindOf(value)}, of which JSON has nothing: return plain data`);
+    throw problem(walk, `is ${aKindOf(value)}, which JSON cannot hold: return plain data`);
   }
   return { type: 'fields', of: value, fields };
 }

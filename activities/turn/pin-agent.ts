@@ -35,7 +35,7 @@ export async function pinAgent(
   const unpriced = [...agent.tools.values()].find(({ subAgent }) => subAgent?.hasPrices === false);
   if (limits?.costUSD !== undefined && unpriced !== undefined) {
     throw invalidTurn(
-      `limits.costUSD needs prices of every sub-agent, and that of ${unpriced.name} has none.`,
+      `limits.costUSD needs prices of every sub-agent too, and the agent of tool ${unpriced.name} has none.`,
     );
   }
   if (!store.hasStorage && tailBytes > INLINE_BYTES) {

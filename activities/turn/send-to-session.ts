@@ -36,7 +36,7 @@ export async function sendToSession(args: SendToSessionArgs): Promise<SentMessag
   const known = await findWorkflow(client, args.sessionId);
   // A workflow of another type would not understand the message.
   if (known !== undefined && known.type !== SESSION_WORKFLOW) {
-    return { type: 'rejected', message: 'another workflow has its id. Name it otherwise.' };
+    return { type: 'rejected', message: 'another workflow has its id. Choose another session id.' };
   }
   try {
     const { turnId } = await client.withDeadline(Date.now() + ANSWER_MS, () => send(client, args));

@@ -8,7 +8,7 @@ import type { SubAgentTurn } from './sub-agent-turn.ts';
 export interface CallRecord {
   /** The id of its `tool_use` block, and of its activity. */
   id: string;
-  /** The tool. Of an action of the browser or the computer the toolset, and `input.action` is the action. */
+  /** The tool. For an action of the browser or the computer, the toolset; `input.action` is the action. */
   name: string;
   /** As the model wrote it; `approval.input` is what a person made of it. */
   input: unknown;
@@ -26,8 +26,8 @@ export interface CallRecord {
   /** The tool began while the model's reply was still coming, at `start`. */
   startedEarly?: true;
   /**
-   * It is on the critical path of the turn, which would have ended sooner if this call had taken less time: it
-   * ended last of its reply, or its end let such a call start.
+   * It is on the critical path: with less time for this call, the turn would have ended sooner. It was the last
+   * of its reply to end, or such a call waited for it.
    */
   critical?: true;
   /** What was decided about it, where a person was asked. */

@@ -333,7 +333,7 @@ export function afterAttempts(attempts: number): string {
 }
 
 export function notCompletedText(timeout: number): string {
-  return `Timed out: the call was handed over and not completed within ${duration(timeout)}. ${MAY_HAVE_HAPPENED}`;
+  return `Timed out: nobody completed this call from outside within ${duration(timeout)}. ${MAY_HAVE_HAPPENED}`;
 }
 
 /** The API rejects an error without a text. */
@@ -400,11 +400,11 @@ export function noSessionText(tool: string, problem: string): string {
 }
 
 export function tooDeepAgentText(agent: string): string {
-  return `Agent ${agent} did not run: this agent is at the limit of agents that call agents (limits.depth). Do the work without it.`;
+  return `Agent ${agent} did not run: it would be a sub-agent one level too deep (limits.depth). Do the work without it.`;
 }
 
 export function nothingLeftText(agent: string): string {
-  return `Not executed: of what this turn may spend, nothing is left for agent ${agent}.`;
+  return `Not executed: the limits of this turn leave nothing for agent ${agent} to spend.`;
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -423,7 +423,7 @@ export function goesOnText(limit: number, callId: string): string {
 }
 
 function resultFollows(callId: string): string {
-  return `Its result is given to you as soon as it is there. Go on with what does not need it; to wait for it, call ${GET_AGENT_RESULT} with ${JSON.stringify({ id: callId })}.`;
+  return `You get its result as soon as it is there. Go on with what does not need it. To wait for it, call ${GET_AGENT_RESULT} with ${JSON.stringify({ id: callId })}.`;
 }
 
 /** The beginning of the texts that hold the results of such calls. */
@@ -448,18 +448,18 @@ export function lateResultText(
 }
 
 export const GET_AGENT_RESULT_DESCRIPTION =
-  'Waits for the result of a call that goes on in the background, and returns it. Results are also given to you by themselves as soon as they are there, so call this only when you can do nothing more without one. Several results can be waited for at once.';
+  'Waits for the result of a call that goes on in the background, and returns it. You also get each result without asking, as soon as it is there, so call this only when you can do nothing more without one. You can wait for several results at once.';
 
 export const GET_AGENT_RESULT_FIELDS = {
-  id: 'The id of the call, from the answer that said that it goes on in the background.',
+  id: 'The id of the call, from the answer that says it goes on in the background.',
   wait: 'false: say at once whether it still runs, instead of waiting.',
 } as const;
 
 export function stillRunningText(tool: string, milliseconds: number): string {
-  return `The call of ${tool} still runs, for ${duration(milliseconds)} now.`;
+  return `The call of ${tool} still runs. It began ${duration(milliseconds)} ago.`;
 }
 
-export const GIVEN_BEFORE = 'You have been given the result of this call before.';
+export const GIVEN_BEFORE = 'You already have the result of this call.';
 
 /** @param running the ids of the calls that run in the background */
 export function notInBackgroundText(id: string, running: readonly string[]): string {
@@ -565,8 +565,8 @@ export function serverSilentText(server: string, after: number, repeatable: bool
   return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
 }
 
-/** The server has answered with an error without a message. */
-export const SERVED_WITHOUT_MESSAGE = 'The server says that the call failed, and not why.';
+/** The server has answered with an error that says nothing. */
+export const SERVED_WITHOUT_MESSAGE = 'The server says that the call failed, but not why.';
 
 export function invalidServedResultText(problem: string): string {
   return `The tool ran, but its result does not match its outputSchema: ${shorten(problem, 2_000)}`;
@@ -574,7 +574,7 @@ export function invalidServedResultText(problem: string): string {
 
 /** Replaces a part of a result that the API does not accept. */
 export function notShownText(what: string, mimeType: string, bytes: number): string {
-  return `[${what} of type ${mimeType} with ${grouped(bytes)} bytes, which you cannot be shown]`;
+  return `[${what} of type ${mimeType} with ${grouped(bytes)} bytes, which cannot be shown to you]`;
 }
 
 /** Before the text of a resource. */
@@ -598,7 +598,7 @@ export function unusableQuestionText(server: string, why: string): string {
 }
 
 export function busyServerText(server: string): string {
-  return `The server ${server} has put this call off again and again. Try again later.`;
+  return `The server ${server} has postponed this call too often. Try again later.`;
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -606,7 +606,7 @@ export function busyServerText(server: string): string {
 // ---------------------------------------------------------------------------------------------------
 
 export function noRoomText(bytes: number): string {
-  return `The call succeeded, but its result (${bytes} bytes) does not fit into this conversation any more, which has no storage configured.`;
+  return `The call succeeded, but its result (${bytes} bytes) does not fit into this conversation any more, because no storage is configured.`;
 }
 
 /** A few words, for when thousands of calls share what is left. */
@@ -626,7 +626,7 @@ export const SHORTEST: Readonly<Record<Exclude<OutcomeType, 'succeeded'>, string
 // The tool read_result
 // ---------------------------------------------------------------------------------------------------
 
-export const READ_RESULT_DESCRIPTION = `Reads parts of an earlier tool result that was too long to be shown whole. Where a part of a result is left out, a notice in square brackets stands in its place, with the id and the offset to read from. Returns the text from that offset on, after a line that says where it stands in the whole result and where the next page begins. Several pages can be read at once.`;
+export const READ_RESULT_DESCRIPTION = `Reads parts of an earlier tool result that was too long to be shown whole. If a part of a result is left out, a notice in square brackets stands in its place, with the id and the offset to read from. Returns the text from that offset on, after a line that says which part it is and where the next page begins. You can read several pages at once.`;
 
 export const READ_RESULT_FIELDS = {
   id: 'The id in the notice: that of the call whose result was cut.',
@@ -645,7 +645,7 @@ export function noPageText(offset: number, total: number): string {
 }
 
 export function notKeptText(id: string): string {
-  return `No kept result has the id ${JSON.stringify(shorten(id, 200))}. Only results that were cut are kept, each under the id of its call: use the id that stands in the notice where something is left out.`;
+  return `No kept result has the id ${JSON.stringify(shorten(id, 200))}. Only results that were cut are kept, each under the id of its call. Use the id in the notice that stands where something is left out.`;
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -675,7 +675,7 @@ export const TURN_WAS_LOST =
 
 /** Replaces an image or a document. */
 export function leftOutText(reason: string): string {
-  return `[The API has refused to read what stood here, so it was left out: ${reason}]`;
+  return `[The API rejected what was here, so it was left out: ${reason}]`;
 }
 
 // ---------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ interface File {
 export function findFileProblem(value: unknown, path: string): string | undefined {
   const files = filesIn(value, path);
   if (files.length > MAX_FILES) {
-    return `${path} has ${files.length} images and documents, and no request takes more than ${MAX_FILES}`;
+    return `${path} has ${files.length} images and documents; a request may have at most ${MAX_FILES}`;
   }
   const kinds: (FileKind | undefined)[] = [];
   let bytes = 0;
@@ -80,7 +80,7 @@ function findSourceProblem({ type, source }: File): string | undefined {
     case 'text': {
       const { data, media_type: mediaType } = source;
       if (mediaType !== TEXT_TYPE) {
-        return `is ${named(type)} of type ${JSON.stringify(mediaType)}, and the API takes texts as ${TEXT_TYPE}, whatever is in them`;
+        return `is ${named(type)} of type ${JSON.stringify(mediaType)}, and the API takes every text as ${TEXT_TYPE}`;
       }
       return isStoredData(data) || (typeof data === 'string' && data.trim() !== '')
         ? undefined
@@ -114,7 +114,7 @@ function findEncodedProblem(
   if (isStoredData(data)) return undefined;
   if (typeof data !== 'string' || data === '') return `is ${named(type)} without source.data`;
   if (data.startsWith('data:')) {
-    return `is ${named(type)} whose source.data is a data: URL; leave out all up to the comma`;
+    return `is ${named(type)} whose source.data is a data: URL; leave out everything up to the comma`;
   }
   return isBase64(data)
     ? undefined

@@ -20,7 +20,7 @@ export const DESCRIBE_QUERY = 'describe';
 export const TRANSCRIPT_QUERY = 'transcript';
 
 export interface Close {
-  /** Cancel the turn that runs, and forget those that wait. @default they come to their end first */
+  /** Cancel the running turn, and drop those that wait. @default they end first */
   interrupt?: boolean;
 }
 
@@ -28,9 +28,9 @@ export interface Close {
  * What happens to a message that is sent while a turn runs.
  *
  * - `queue`: it waits, and becomes a turn of its own
- * - `steer`: the running turn takes it in as soon as the model may read it
+ * - `steer`: the model reads it in the running turn, at the next place where it may
  * - `interrupt`: the running turn is cancelled, its open calls are answered, and the message is next
- * - `reject`: it is rejected
+ * - `reject`: it is rejected with a `SessionBusyError`
  */
 export type WhenBusy = 'queue' | 'steer' | 'interrupt' | 'reject';
 
@@ -47,18 +47,18 @@ export interface SessionArgs extends Partial<BatchPolicy> {
   /** What the conversation begins with. @default nothing */
   messages?: Message[];
   /**
-   * Who starts the session has a storage for large payloads, as the workers have. From the first turn
-   * on it is known from them. @default false
+   * Whether the client that starts the session has the workers' storage. From the first turn on, the workers
+   * say so. @default false
    */
   storage?: boolean;
   /**
-   * What all turns together may spend, beside the limits of the agent for each. `wallTime` is that of
-   * the turns: a session that waits for a message spends nothing.
+   * What all turns together may spend, in addition to the agent's limits for each turn. `wallTime` counts only
+   * while a turn runs.
    */
   limits?: Budget;
-  /** What a turn does that has reached a limit, instead of the agent's. */
+  /** What a turn does when it reaches a limit. @default the agent's */
   onLimit?: OnLimit;
-  /** Whether replies can be followed while they come, instead of the agent's. */
+  /** Whether `stream()` reports replies while the model writes them. @default the agent's */
   stream?: boolean;
 }
 
@@ -70,7 +70,7 @@ export interface Send {
   input: SessionInput;
   /** The same message with the same key, sent again, is the same turn. */
   idempotencyKey: string;
-  /** The agent that the sender believes to speak to. @default whichever it is */
+  /** The agent that the sender expects: a session of another agent rejects the message. @default any */
   agent?: string;
   /** Instead of the session's. */
   whenBusy?: WhenBusy;

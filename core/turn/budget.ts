@@ -13,7 +13,7 @@ import { inputTokens } from './usage.ts';
 export interface Budget {
   /** Replies of the model. */
   rounds?: number;
-  /** Tool calls that are let through to their tools. One that is skipped does not count. */
+  /** Tool calls, except those that end as `skipped`. */
   toolCalls?: number;
   /**
    * Tokens of all requests, those from the prompt cache included. Every request holds the whole
@@ -37,12 +37,12 @@ export interface Spent extends Required<Omit<Budget, 'costUSD'>> {
 }
 
 /**
- * What a turn does that has reached a budget, after it has answered its open calls:
+ * What a turn does when it has reached a limit and answered its open calls:
  *
  * - `stop`: it ends.
  * - `lastWord`: the model is asked once more, with tools that it must not call, so that it can say what
- *   it has found. That reply comes on top of the budget. Not given when the time is up, nor when the
- *   turn began with nothing left.
+ *   it has found. That reply may exceed the limit. There is none if the time is up or the turn began with
+ *   nothing left.
  */
 export type OnLimit = 'stop' | 'lastWord';
 
@@ -209,21 +209,21 @@ export function budgetDetails({ text }: ReachedBudget): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
-/** What is wrong with limits from outside, or `undefined`. */
-export function findBudgetProblem(limits: unknown): string | undefined {
-  if (!isRecord(limits)) return `must be an object with ${BUDGET_NAMES.join(', ')}`;
+/** What is wrong with limits that somebody has given, or `undefined`. `at` is their name: `limits`. */
+export function findBudgetProblem(limits: unknown, at: string): string | undefined {
+  if (!isRecord(limits)) return `${at} must be an object with ${BUDGET_NAMES.join(', ')}`;
   for (const [name, limit] of Object.entries(limits)) {
     if (!BUDGET_NAMES.includes(name as BudgetName)) {
-      return `has no ${name}; there are ${BUDGET_NAMES.join(', ')}`;
+      return `unknown field ${at}.${name}; known fields: ${BUDGET_NAMES.join(', ')}`;
     }
     if (typeof limit !== 'number' || !Number.isFinite(limit) || limit < 0) {
-      return `has a ${name} that is not a number of at least 0`;
+      return `${at}.${name} must be a number of at least 0`;
     }
     if (name !== 'costUSD' && name !== 'wallTime' && !Number.isInteger(limit)) {
-      return `has a ${name} that is not a whole number`;
+      return `${at}.${name} must be a whole number`;
     }
     if (name === 'wallTime' && limit > MAX_DURATION) {
-      return `has a ${name} of more than ${MAX_DURATION} milliseconds, which is 36,500 days`;
+      return `${at}.${name} must be at most ${MAX_DURATION} milliseconds, which is 36,500 days`;
     }
   }
   return undefined;

@@ -34,8 +34,8 @@ import { findBudgetProblem, ON_LIMIT } from './budget.ts';
 export type TurnInput = string | InputBlock[] | Message[];
 
 /**
- * The argument of the workflow `agentTurn`, for everyone who starts it with a plain client.
- * `onToolFailure` and `batchTimeout` (in milliseconds) hold instead of the agent's.
+ * The argument of the workflow `agentTurn`, for those who start it with a plain client.
+ * `onToolFailure` and `batchTimeout` (in milliseconds) replace the agent's.
  */
 export interface TurnArgs extends Partial<BatchPolicy> {
   /** Name of an agent that the workers of the task queue have. */
@@ -43,16 +43,16 @@ export interface TurnArgs extends Partial<BatchPolicy> {
   input: TurnInput;
   /**
    * What the tools should know and the model should not (tenant, user, locale): JSON, given to every
-   * tool as `ctx.context`, and checked by the agent's `contextSchema` where it has one.
+   * tool as `ctx.context`, and checked by the agent's `contextSchema` if it has one.
    */
   context?: unknown;
-  /** What the turn may spend, beside the agent's limits: the tighter of both holds. */
+  /** What the turn may spend, in addition to the agent's limits: the tighter one applies. */
   limits?: Budget;
-  /** Instead of the agent's. */
+  /** What the turn does when it reaches a limit. @default the agent's */
   onLimit?: OnLimit;
   /** JSON Schema of the answer, instead of the agent's `output`. */
   output?: OutputSchema;
-  /** Whether replies can be followed while they come, instead of the agent's. */
+  /** Whether `stream()` reports replies while the model writes them. @default the agent's */
   stream?: boolean;
 }
 
@@ -64,10 +64,7 @@ export class InvalidTurnError extends PlaitError {
 
 const NAME_LIMIT = 1_000;
 
-const LIMITS: Shape<Budget> = (value, at) => {
-  const problem = findBudgetProblem(value);
-  return problem === undefined ? undefined : `${at} ${problem}`;
-};
+const LIMITS: Shape<Budget> = findBudgetProblem;
 
 const OUTPUT: Shape<OutputSchema> = (value, at) => {
   if (!isRecord(value)) return `${at} must be a JSON Schema`;

@@ -38,12 +38,11 @@ export interface ApprovalRequest {
   /** ISO 8601. When nobody has decided by then, the call is denied. */
   expiresAt: string;
   /**
-   * What the MCP server of the tool asks before it goes on. It has begun with the call, and it is the question
-   * that waits: `approve` with its number and an `answer`, or `deny`. Absent where the call itself waits for
-   * approval.
+   * What the MCP server of the tool asks in the middle of the call. Decide with `approve`, its number and an
+   * `answer`, or with `deny`. Absent if the call itself waits for approval.
    */
   question?: NumberedQuestion;
-  /** Who asks, where that is a sub-agent of the turn. Added by the client. */
+  /** The sub-agent that asks, if it is not the turn itself. Added by the client. */
   subAgent?: AskingAgent;
 }
 
@@ -60,8 +59,8 @@ export interface AskingAgent {
   /** Names of the agents, from the one that was started to the one that asks. */
   path: string[];
   /**
-   * The call that runs it, or that runs the sub-agent above it: one of the turn whose requests these are. Absent
-   * in the list of all turns.
+   * The call of the turn that you have asked, by which the sub-agent runs, directly or through others. Absent in
+   * the list of all turns.
    */
   callId?: string;
 }
@@ -78,7 +77,7 @@ export interface Approve {
   question?: number;
   /** The answer to the question. Checked against its schema. */
   answer?: Record<string, Json>;
-  /** For the worker's `authorizeDecision`, such as a signed token. It stands in history. */
+  /** For the worker's `authorizeDecision`, such as a signed token. It is in history. */
   proof?: string;
 }
 
@@ -86,13 +85,13 @@ export interface Deny {
   callId: string;
   /** Who decides: a name or an address, for the record. */
   by: string;
-  /** Why; the model is told. */
+  /** Why; the model reads it. */
   reason?: string;
   /** The `number` of the `question` that it declines to answer, where the call has one. */
   question?: number;
-  /** The question is closed without a choice, which MCP tells from declining (`cancel`). Only with `question`. */
+  /** Close the question without a choice, which in MCP is another answer (`cancel`) than declining. Only with `question`. */
   dismiss?: true;
-  /** For the worker's `authorizeDecision`, such as a signed token. It stands in history. */
+  /** For the worker's `authorizeDecision`, such as a signed token. It is in history. */
   proof?: string;
 }
 

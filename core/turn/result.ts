@@ -23,23 +23,22 @@ export interface TurnResult<Output = unknown> {
   /** The text of the last reply; empty where it had none. */
   text: string;
   /**
-   * The last reply as the `output` schema of the agent or of the run describes it. Absent where there is
-   * no such schema, and where the turn ended without a reply that matches.
+   * The last reply, parsed by the `output` schema of the agent or of the turn. Absent if there is no such
+   * schema, or if the turn ended without a reply that matches.
    */
   output?: Output;
   /**
-   * The whole conversation, the input included: valid as the beginning of the next turn, every `tool_use`
-   * answered. A block with a value that JavaScript cannot hold has its JSON in `plait_json`, which the API
-   * does not know. Of a session's turn only what it has added, its input first. To a plain Temporal
-   * client large images and documents are `StoredData`.
+   * The whole conversation with the input: every `tool_use` is answered, and another turn can begin with it. For
+   * a turn of a session, only what the turn has added, its input first. A block with a value that JavaScript
+   * cannot hold has its JSON in `plait_json`, which the API does not know. A plain Temporal client gets large
+   * images and documents as `StoredData`.
    */
   messages: Message[];
   /** Model replies that were committed. */
   rounds: number;
   /**
-   * Tokens, and requests of the API's own tools: the sum over the rounds, what the API used to compact the
-   * conversation, replies that could not be used, and sub-agents included. Attempts without a whole reply are
-   * not in it.
+   * Tokens, and requests of the API's own tools: the sum over the rounds, with compaction, replies that could
+   * not be used, and sub-agents. Attempts without a whole reply are not included.
    */
   usage: Usage;
   /** What `usage` costs, in USD, where the agent has `prices`. Sub-agents without prices are not in it. */
@@ -47,18 +46,18 @@ export interface TurnResult<Output = unknown> {
   /** `usage` and `costUSD` by the models that have replied in this turn and its sub-agents, in the order of their first replies. */
   models?: ModelUsage[];
   /**
-   * The one of the agent's `fallbacks` that was asked last, and why: the model before it was
-   * `overloaded`, or its answer a `refusal`. Absent where that was the agent's own model.
+   * Which of the agent's `fallbacks` was asked last, and why: the model before it was `overloaded`, or declined
+   * (`refusal`). Absent if the agent's own model was asked last.
    */
   fallback?: TakenFallback;
   /**
-   * How long it took and what it waited for, and what it gained by running calls at the same time. The calls
-   * on its critical path are marked in `calls`, and every model request is on it.
+   * How long it took, what it waited for, and what it gained by running calls at the same time. Calls on its
+   * critical path are marked in `calls`; every model request is on that path.
    */
   timing: TurnTiming;
   /** In the order in which the model asked for them. */
   calls: CallRecord[];
-  /** The turns whose messages were sent while this one ran, and which the model has read in it. */
+  /** Steering messages that the model has read in this turn, by the turn ids that `send` gave them. */
   joined?: string[];
 }
 

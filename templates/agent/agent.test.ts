@@ -4,7 +4,7 @@ import { support } from './agent.ts';
 
 const ask = 'What did customer 7 order?';
 
-// It starts out here, where no time limit of a test applies: that takes seconds, and longer the first time.
+// Outside of the test, which has a time limit: this takes seconds, and longer the first time.
 const env = await startTestEnvironment({
   agents: [support],
   script: conversation(ask, [

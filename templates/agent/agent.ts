@@ -9,7 +9,7 @@ const getOrders = defineTool({
       .number()
       .int()
       .positive()
-      .meta({ examples: [7] }), // the scripted model takes it
+      .meta({ examples: [7] }), // what the scripted model sends
   }),
   annotations: { readOnlyHint: true }, // safe to retry
   run: ({ customer_id }) => [{ order: 'A-17', customer_id, total: '$40' }],

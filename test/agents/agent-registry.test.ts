@@ -105,7 +105,7 @@ describe('the agents of a worker', () => {
   test('are invalid when two different ones have the same name', () => {
     expect(() => createAgentRegistry([agent('support'), agent('support')])).toThrow(
       new DeclarationError(
-        'two agents are named support; a turn finds its agent by name, so give each its own',
+        'two agents are named support; a turn finds its agent by name, so give each its own name',
       ),
     );
   });

@@ -188,12 +188,12 @@ test('a limit in dollars needs prices for the sub-agents too', () => {
   const priced = agent('priced', [], prices && { prices });
 
   expect(() => agent('lead', [agentTool(scout, { description })], costs)).toThrow(
-    /limits.costUSD needs prices of every sub-agent too, and that of web_scout has none/,
+    /limits.costUSD needs prices of every sub-agent too, and the agent of tool web_scout has none/,
   );
   expect(() => agent('lead', [agentTool(priced, { description })], costs)).not.toThrow();
 });
 
 test('a workflow of an earlier version that schedules it as an activity reads why it did not run', () => {
   const tool = agentTool(scout, { description });
-  expect(() => tool.run({ prompt: 'Look.' }, {} as never)).toThrow(/earlier version of Plait/);
+  expect(() => tool.run({ prompt: 'Look.' }, {} as never)).toThrow(/older version of Plait/);
 });

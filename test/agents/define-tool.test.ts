@@ -179,7 +179,7 @@ describe('a declaration of a tool is invalid', () => {
     [
       'with the name of a query of Temporal',
       { name: '__stack_trace' },
-      'name must be another, which Temporal does not reserve; got "__stack_trace"',
+      'name is reserved by Temporal; choose another name; got "__stack_trace"',
     ],
     [
       'with half an emoji in its description',
@@ -258,7 +258,7 @@ describe('a declaration of a tool is invalid', () => {
     [
       'with early starts of a tool that may change something',
       { startCallsEarly: true, annotations: { idempotentHint: true } },
-      'startCallsEarly: the reply may never be committed, so its calls must change nothing; say so with annotations.readOnlyHint, or leave it out',
+      'startCallsEarly needs annotations.readOnlyHint, since the reply may never count and its calls must change nothing; set the hint, or leave out startCallsEarly',
     ],
     [
       'with local execution of a tool that must not be repeated',

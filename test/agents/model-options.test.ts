@@ -208,7 +208,7 @@ describe('a declaration says what to write instead', () => {
     [
       'claude-opus-5',
       { toolChoice: { type: 'any' }, tools: [] },
-      'toolChoice forces a tool, and the agent has none',
+      'toolChoice forces a tool, and the agent has none; give it one, or leave out toolChoice',
     ],
     [
       'claude-opus-5',

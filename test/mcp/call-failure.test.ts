@@ -98,7 +98,7 @@ test('a server that asks for what no person can answer fails its call, and so do
   );
   expect(retryable).toBe(false);
   expect(asksToWait('mail')).toMatchObject({
-    message: 'The server mail has put this call off again and again. Try again later.',
+    message: 'The server mail has postponed this call too often. Try again later.',
     retryable: true,
   });
 });

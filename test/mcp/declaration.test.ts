@@ -159,7 +159,7 @@ describe('from the list of a server, an agent gets', () => {
       { name: 'bake', inputSchema: object, execution: { taskSupport: 'optional' } },
     ]);
     expect(specs.map(({ name }) => name)).toEqual(['files__bake', 'files__read', 'files__write']);
-    expect(problems).toEqual([expect.stringContaining('brew is left out: it runs as a task')]);
+    expect(problems).toEqual([expect.stringContaining('brew is left out: it runs only as a task')]);
   });
 
   test('tools that must be searched for, if the server or the tool says so', async () => {

@@ -56,7 +56,7 @@ describe('the result of a server is', () => {
     [
       'a note in place of what the API does not take',
       [{ type: 'audio', data: 'aGk=', mimeType: 'audio/wav' }],
-      '[audio of type audio/wav with 2 bytes, which you cannot be shown]',
+      '[audio of type audio/wav with 2 bytes, which cannot be shown to you]',
     ],
     [
       'the JSON of a block that nobody knows',
@@ -86,9 +86,9 @@ describe('the result of a server is', () => {
 
   test('an error with what it says, and images named in it', () => {
     expect(fail([text('no such file'), image])).toThrow(
-      'no such file\n[image of type image/png with 2 bytes, which you cannot be shown]',
+      'no such file\n[image of type image/png with 2 bytes, which cannot be shown to you]',
     );
-    expect(fail([])).toThrow('The server says that the call failed, and not why.');
+    expect(fail([])).toThrow('The server says that the call failed, but not why.');
     expect(fail([text('x')])).toThrow(expect.objectContaining({ retryable: false }));
   });
 });

@@ -94,7 +94,7 @@ describe('a redirect to another origin is not followed', () => {
 
     expect(error).toBeInstanceOf(TurnFailedError);
     expect(error.message).toContain(
-      `redirects to ${other.url}/v1/messages (307), and the conversation is not sent to an address that nobody has chosen. If you trust it, set \`baseURL\``,
+      `redirects to ${other.url}/v1/messages (307), and the conversation is not sent there, since nobody has chosen that address. If you trust it, set \`baseURL\``,
     );
     expect((error as TurnFailedError).model).toMatchObject({ status: 307 });
     expect(server.requests[0]?.headers).toHaveProperty('x-team', 'support');

@@ -229,7 +229,7 @@ describe('a sub-agent in the background', () => {
         { is_error: true, content: expect.stringMatching(/these run: toolu_scout/) as string },
       ],
       [{ tool_use_id: 'toolu_read', content: SAND }],
-      [{ content: 'You have been given the result of this call before.' }],
+      [{ content: 'You already have the result of this call.' }],
     ]);
     expect(result.calls.map(({ outcome }) => outcome)).toEqual([
       'succeeded',

@@ -472,7 +472,7 @@ describe('a fault that only the API sees', () => {
     expect(rejectedRequests(plait.model).slice(0, 2)).toEqual([placeOf(1), placeOf(2)]);
     const leftOut = (block: number) =>
       words(
-        `[The API has refused to read what stood here, so it was left out: The Messages API answered 400 invalid_request_error: ${placeOf(block)}]`,
+        `[The API rejected what was here, so it was left out: The Messages API answered 400 invalid_request_error: ${placeOf(block)}]`,
       );
     expect(messages[2]?.content).toMatchObject([
       { content: [words('The page:'), screenshot] },

@@ -257,7 +257,7 @@ describe('a completion is rejected', () => {
     expect(late?.message).toContain('no longer waits: it was answered as timedOut.');
     expect(result.calls[0]).toMatchObject({ outcome: 'timedOut', attempts: 1 });
     expect(answers(result)[0]?.text).toMatch(
-      /handed over and not completed within 300 ms.*may or may not/,
+      /nobody completed this call from outside within 300 ms.*may or may not/,
     );
   });
 

@@ -186,7 +186,7 @@ test('anything that is thrown or returned becomes a clear result', async () => {
     'no stock',
     'not an order',
     '{"customers":{"a":1}}',
-    'The tool ran, but its result cannot be turned into JSON: result.page is a Response, of which JSON has nothing: return plain data',
+    'The tool ran, but its result cannot be turned into JSON: result.page is a Response, which JSON cannot hold: return plain data',
     'The tool finished and returned nothing.',
     '{"id":"12"}',
     expect.stringContaining(

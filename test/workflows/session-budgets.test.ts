@@ -78,7 +78,7 @@ test('a session whose limits need prices is invalid', async () => {
     'needs prices',
   );
   await expect(plait.agents.startSession(agent.name, { limits: { rounds: -1 } })).rejects.toThrow(
-    'limits has a rounds that is not a number of at least 0',
+    'limits.rounds must be a number of at least 0',
   );
 });
 

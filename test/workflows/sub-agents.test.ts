@@ -601,7 +601,7 @@ describe('the budget of a turn is reserved for its sub-agents', () => {
 
     expect(await limitsIn(plait, result)).toEqual([{ outputTokens: 900, rounds: 2 }]);
     expect(result.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'skipped']);
-    expect(answers(result)[1]).toMatch(/nothing is left for agent scout/);
+    expect(answers(result)[1]).toMatch(/leave nothing for agent scout/);
     expect(result).toMatchObject({
       stopReason: 'max_output_tokens',
       usage: { output_tokens: 1_000 },
@@ -615,6 +615,6 @@ describe('the budget of a turn is reserved for its sub-agents', () => {
 
     const turn = plait.agents.execute(lead, 'go', { limits: { costUSD: 1 } });
 
-    await expect(turn).rejects.toThrow(/prices of every sub-agent, and that of scout has none/);
+    await expect(turn).rejects.toThrow(/prices of every sub-agent too, and the agent of tool scout has none/);
   });
 });

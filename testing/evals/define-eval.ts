@@ -24,7 +24,7 @@ import type { Verdict } from './judge.ts';
 
 type Decision = 'approve' | 'deny';
 
-/** What becomes of calls that wait for a person: there is nobody in an eval. */
+/** What is decided about calls that wait for a person, since an eval has none. */
 export type Decide = Decision | ((request: ApprovalRequest) => Decision | Promise<Decision>);
 
 /** One input, and what a good turn does with it. */
@@ -43,8 +43,8 @@ export interface EvalCase<Context = unknown, Output = unknown> {
    */
   expect?: (turn: TurnExpectation, result: TurnResult<Output>) => unknown;
   /**
-   * What the judge of the eval judges the run by, in words. It is not asked about a run that `expect` has
-   * failed. @default the judge is not asked
+   * What the judge of the eval judges the run by, in words. The judge is not asked if `expect` has failed.
+   * @default the judge is not asked
    */
   rubric?: string;
   /** Instead of that of the eval. */
@@ -74,15 +74,15 @@ export interface EvalOptions<Context = unknown, Output = unknown> {
   passRate?: number;
   /** Most runs at the same time. @default 4 */
   concurrency?: number;
-  /** Longest time of one turn, after which it ends with `max_wall_time`. `limits.wallTime` of a case counts instead. @default '10m' */
+  /** Longest time of one turn; then it ends with `max_wall_time`. `limits.wallTime` of a case replaces it. @default '10m' */
   timeout?: Duration;
   /**
    * What all runs together may cost in USD. When it is spent, no further run is started, and the eval does not
-   * pass; runs that are under way end, so it may be exceeded by those. Needs `prices` of the agent and of the
-   * judge. @default no limit
+   * pass. Running turns end as usual, so they may exceed it. Needs `prices` of the agent and of the judge.
+   * @default no limit
    */
   maxCostUSD?: number;
-  /** What becomes of calls that wait for a person. @default 'deny' */
+  /** What is decided about calls that wait for a person. @default 'deny' */
   decide?: Decide;
   /**
    * Options of the worker, such as `storage`, `activities`, or `anthropic` for another way to reach Claude

@@ -90,9 +90,9 @@ describe('what a tool returns', () => {
     [
       'a Response',
       { page: new Response('a') },
-      'result.page is a Response, of which JSON has nothing',
+      'result.page is a Response, which JSON cannot hold',
     ],
-    ['Headers', [new Headers({ a: 'b' })], 'result[0] is a Headers, of which JSON has nothing'],
+    ['Headers', [new Headers({ a: 'b' })], 'result[0] is a Headers, which JSON cannot hold'],
     ['a Promise', { orders: Promise.resolve([]) }, 'result.orders is a Promise'],
     ['bytes', { 'a b': new ArrayBuffer(3) }, 'result["a b"] is an ArrayBuffer, which is bytes'],
     ['a Buffer', { file: Buffer.from('a') }, 'result.file is a Buffer, which is bytes'],
@@ -126,9 +126,9 @@ describe('what a tool returns', () => {
           }
         })(),
       },
-      'result.one is a Customer, of which JSON has nothing',
+      'result.one is a Customer, which JSON cannot hold',
     ],
-    ['a Proxy of a Map', new Proxy(new Map(), {}), 'result is a Map, of which JSON has nothing'],
+    ['a Proxy of a Map', new Proxy(new Map(), {}), 'result is a Map, which JSON cannot hold'],
     [
       'a list that is used as an object',
       { byId: Object.assign([], { a7: 1 }) },

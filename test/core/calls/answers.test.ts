@@ -44,7 +44,7 @@ test('a call that goes on in the background is answered with what to do', () => 
     outcome: {
       type: 'succeeded',
       content:
-        'Agent scout is at work in the background. Its result is given to you as soon as it is there. Go on with what does not need it; to wait for it, call get_agent_result with {"id":"toolu_1"}.',
+        'Agent scout is at work in the background. You get its result as soon as it is there. Go on with what does not need it. To wait for it, call get_agent_result with {"id":"toolu_1"}.',
     },
     attempts: 1,
     start: NOW,
@@ -55,7 +55,7 @@ test('a call that goes on in the background is answered with what to do', () => 
     outcome: {
       type: 'succeeded',
       content: expect.stringMatching(
-        /^Still running: the time limit of 90 s for all calls of this reply \(batchTimeout\) is up, and this call goes on in the background\. Its result/,
+        /^Still running: the time limit of 90 s for all calls of this reply \(batchTimeout\) is up, and this call goes on in the background\. You get its result/,
       ) as string,
     },
     late: true,
@@ -75,7 +75,7 @@ describe('a call that has not run is answered', () => {
       'whose agent has nothing left to spend',
       answers.answerNothingLeft('scout', NOW),
       'skipped',
-      'Not executed: of what this turn may spend, nothing is left for agent scout.',
+      'Not executed: the limits of this turn leave nothing for agent scout to spend.',
     ],
     [
       'whose input is invalid',
@@ -184,7 +184,7 @@ describe('a call that waits to be completed is answered', () => {
       'when nobody completes it in time',
       answers.answerNotCompleted(3_600_000, NOW),
       'timedOut',
-      `Timed out: the call was handed over and not completed within 60 minutes. ${MAY_HAVE_HAPPENED}`,
+      `Timed out: nobody completed this call from outside within 60 minutes. ${MAY_HAVE_HAPPENED}`,
     ],
     [
       'when its turn is cancelled',

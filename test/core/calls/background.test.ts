@@ -40,9 +40,9 @@ test.for<[reading: ResultReading, outcome: string, text: string]>([
   [
     { type: 'running', tool: 'scout', since: 1_000 },
     'succeeded',
-    'The call of scout still runs, for 60 s now.',
+    'The call of scout still runs. It began 60 s ago.',
   ],
-  [{ type: 'given' }, 'succeeded', 'You have been given the result of this call before.'],
+  [{ type: 'given' }, 'succeeded', 'You already have the result of this call.'],
   [
     { type: 'unknown', running: ['toolu_2', 'toolu_3'] },
     'failed',

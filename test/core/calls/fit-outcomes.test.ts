@@ -33,7 +33,7 @@ describe('outcomes that have to fit into the remaining room', () => {
       outcomes[0],
       {
         type: 'failed',
-        message: `The call succeeded, but its result (${jsonBytes(outcomes[1])} bytes) does not fit into this conversation any more, which has no storage configured.`,
+        message: `The call succeeded, but its result (${jsonBytes(outcomes[1])} bytes) does not fit into this conversation any more, because no storage is configured.`,
       },
       outcomes[2],
     ]);

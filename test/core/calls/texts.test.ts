@@ -117,7 +117,7 @@ describe('the model reads about a person', () => {
 
   test('that the call may have happened, if they never completed it', () => {
     expect(texts.notCompletedText(3_600_000)).toBe(
-      `Timed out: the call was handed over and not completed within 60 minutes. ${texts.MAY_HAVE_HAPPENED}`,
+      `Timed out: nobody completed this call from outside within 60 minutes. ${texts.MAY_HAVE_HAPPENED}`,
     );
   });
 });
@@ -294,7 +294,7 @@ describe('the sentences that workers use', () => {
     [texts.noPageText(10, 9), '[Nothing is at offset 10: the result has 9 characters.]'],
     [
       texts.notKeptText('toolu_9'),
-      'No kept result has the id "toolu_9". Only results that were cut are kept, each under the id of its call: use the id that stands in the notice where something is left out.',
+      'No kept result has the id "toolu_9". Only results that were cut are kept, each under the id of its call. Use the id in the notice that stands where something is left out.',
     ],
     [texts.notJsonText('unexpected end'), 'It is not valid JSON: unexpected end'],
     [texts.tooDeepText(200), 'It is nested more than 200 levels deep.'],

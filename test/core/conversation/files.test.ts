@@ -58,7 +58,7 @@ describe('an image or a document that the API would reject', () => {
     [
       'as a data: URL',
       withSource({ data: `data:image/png;base64,${good.source.data}` }),
-      'is an image whose source.data is a data: URL; leave out all up to the comma',
+      'is an image whose source.data is a data: URL; leave out everything up to the comma',
     ],
     [
       'in another base64',
@@ -93,12 +93,12 @@ describe('an image or a document that the API would reject', () => {
     [
       'as a text of another type',
       document({ type: 'text', media_type: 'text/markdown', data: '# Hello' }),
-      'is a document of type "text/markdown", and the API takes texts as text/plain, whatever is in them',
+      'is a document of type "text/markdown", and the API takes every text as text/plain',
     ],
     [
       'as a text without a type',
       document({ type: 'text', data: 'Hello' }),
-      'is a document of type undefined, and the API takes texts as text/plain, whatever is in them',
+      'is a document of type undefined, and the API takes every text as text/plain',
     ],
     [
       'behind a text that is not a URL',
@@ -170,6 +170,6 @@ test('too many files for any request are rejected before one is examined', () =>
 
   expect(findFileProblem(Array<unknown>(1_000).fill(uploaded), 'input')).toBeUndefined();
   expect(findFileProblem(Array<unknown>(1_001).fill(uploaded), 'input')).toBe(
-    'input has 1001 images and documents, and no request takes more than 1000',
+    'input has 1001 images and documents; a request may have at most 1000',
   );
 });

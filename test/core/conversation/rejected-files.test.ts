@@ -73,7 +73,7 @@ describe('what is left out', () => {
     const message =
       'The Messages API answered 400 invalid_request_error: messages.4.content.1.tool_result.content.1.image.source.base64: Could not process image (request req_1)';
     const text =
-      '[The API has refused to read what stood here, so it was left out: The Messages API answered 400 invalid_request_error: messages.4.content.1.tool_result.content.1.image.source.base64: Could not process image]';
+      '[The API rejected what was here, so it was left out: The Messages API answered 400 invalid_request_error: messages.4.content.1.tool_result.content.1.image.source.base64: Could not process image]';
 
     expect(rejected(message)).toEqual([{ ...place(1, 1), text }]);
     expect(

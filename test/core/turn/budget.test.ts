@@ -162,22 +162,22 @@ describe('limits from outside', () => {
     [{ rounds: 0, costUSD: 0.5, wallTime: 0.5 }, undefined],
     [
       'none',
-      'must be an object with rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime',
+      'limits must be an object with rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime',
     ],
     [
       { turns: 3 },
-      'has no turns; there are rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime',
+      'unknown field limits.turns; known fields: rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime',
     ],
-    [{ rounds: -1 }, 'has a rounds that is not a number of at least 0'],
-    [{ costUSD: '1' }, 'has a costUSD that is not a number of at least 0'],
-    [{ wallTime: Number.NaN }, 'has a wallTime that is not a number of at least 0'],
-    [{ toolCalls: 1.5 }, 'has a toolCalls that is not a whole number'],
+    [{ rounds: -1 }, 'limits.rounds must be a number of at least 0'],
+    [{ costUSD: '1' }, 'limits.costUSD must be a number of at least 0'],
+    [{ wallTime: Number.NaN }, 'limits.wallTime must be a number of at least 0'],
+    [{ toolCalls: 1.5 }, 'limits.toolCalls must be a whole number'],
     [{ wallTime: 3_153_600_000_000 }, undefined],
     [
       { wallTime: 3_153_600_000_001 },
-      'has a wallTime of more than 3153600000000 milliseconds, which is 36,500 days',
+      'limits.wallTime must be at most 3153600000000 milliseconds, which is 36,500 days',
     ],
   ] as const)('%j: %s', ([limits, problem]) => {
-    expect(findBudgetProblem(limits)).toBe(problem);
+    expect(findBudgetProblem(limits, 'limits')).toBe(problem);
   });
 });

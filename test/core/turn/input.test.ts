@@ -86,7 +86,7 @@ describe('a turn is rejected', () => {
     [
       'limits that do not exist',
       { agent: 'a', input: 'x', limits: { turns: 1 } },
-      'limits has no turns; there are rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime',
+      'unknown field limits.turns; known fields: rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime',
     ],
     [
       'another end at a limit',
