@@ -51,7 +51,7 @@ export function directoryStorage(directory: string): PlaitStorage {
   async function findProblem(): Promise<string | undefined> {
     const now = await statOf(root);
     if (now === undefined) return away('is missing');
-    if (used !== undefined && !isSame(used, now)) return away('is not the one that it was');
+    if (used !== undefined && !isSame(used, now)) return away('was replaced by another one');
     // The place of a volume that is not mounted. A storage has at least the object of a worker's check.
     const names = await namesIn(root);
     return names.some((name) => FOLDER_PATTERN.test(name)) ? undefined : away('is empty');
@@ -99,7 +99,7 @@ export function directoryStorage(directory: string): PlaitStorage {
     if (used !== undefined && !isSame(used, await stat(root))) {
       // Not below the place of a volume that is not mounted: nobody would find it there.
       await rmdir(folder).catch(() => undefined);
-      throw new StorageUnavailableError(away('is not the one that it was'));
+      throw new StorageUnavailableError(away('was replaced by another one'));
     }
     await sync(root);
   }
@@ -130,7 +130,7 @@ export function directoryStorage(directory: string): PlaitStorage {
     const now = await statOf(root);
     if (now === undefined) throw new StorageUnavailableError(away('is missing'));
     if (used !== undefined && !isSame(used, now)) {
-      throw new StorageUnavailableError(away('is not the one that it was'));
+      throw new StorageUnavailableError(away('was replaced by another one'));
     }
     for (const folder of await readdir(root)) {
       if (!FOLDER_PATTERN.test(folder)) continue;

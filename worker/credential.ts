@@ -20,7 +20,7 @@ const VARIABLES = [
 ];
 
 export const NO_CREDENTIAL =
-  'ANTHROPIC_API_KEY is not set, and there is no other credential in sight. To go on without one: plait dev <module> --model scripted';
+  'ANTHROPIC_API_KEY is not set, and no other credential was found. To run without one: plait dev <module> --model scripted';
 
 /** Whether a worker has something to ask the model with: a client, an option or a variable. */
 export function hasCredential(
