@@ -23,7 +23,7 @@ export async function* again<T>(
       return;
     } catch (error) {
       if (!(error instanceof TemporalUnavailableError)) throw error;
-      onAway(`${error.message} Trying again until it does.`);
+      onAway(`${error.message} Trying again until it answers.`);
       await sleep(pause, undefined, { signal }).catch(() => undefined);
     }
   }

@@ -33,7 +33,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   storageUnavailable: 'the storage cannot be written and read',
   unhealthy: '`doctor` has found a problem',
   evalFailed: 'a case of `eval` did not pass',
-  interrupted: 'ended by a second Ctrl-C',
+  interrupted: 'interrupted: by a second Ctrl-C, for `eval` by the first',
 };
 
 /** For `plait --help`, wrapped for a terminal of so many columns; not for a pipe. */

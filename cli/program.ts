@@ -96,7 +96,7 @@ type ExitWith = (command: Promise<ExitCode>) => Promise<void>;
 function addDemo(program: Command, exitWith: ExitWith): void {
   program
     .command('demo')
-    .description('run three tool calls at once and measure it; brings everything it needs')
+    .description('run three tool calls at once and measure them; needs nothing else')
     .option('--live', 'ask Claude instead of the scripted model')
     .option('--sequential', 'also run the same turn one call after the other')
     .option('--keep', 'keep the server afterwards, so that the links work (default in a terminal)')
@@ -218,7 +218,7 @@ function addChat(program: Command, exitWith: ExitWith): void {
     .option('--session <id>', 'workflow id of the session (default: a new session)', someText)
     .option('--dev <module>', 'run the agents of this module here, like plait dev')
     .option(...MODEL_OPTION)
-    .option('--demo', 'bring everything: an example, a scripted model, a Temporal server')
+    .option('--demo', 'run an example, with a scripted model and a Temporal server')
     .option('--history <number>', 'how many earlier messages to show', count, 20)
     .option('--by <name>', 'who decides about calls (default: your user name)', someText)
     .option(
@@ -250,7 +250,7 @@ function addEval(program: Command, exitWith: ExitWith): void {
       wholeNumber,
     )
     .option('--filter <text>', 'only the cases with this text in their name', someText)
-    .option('--live', 'ask Claude, also where the eval has a script')
+    .option('--live', 'ask Claude, even if the eval has a script')
     .option(
       '--temporal <address>',
       'run on this Temporal server, where the turns stay (default: one in memory)',
@@ -287,7 +287,7 @@ function addMcp(program: Command, exitWith: ExitWith): void {
 
 const MODEL_OPTION = [
   '--model <model>',
-  '“scripted” or a script file, to go on without an API key',
+  '“scripted” or a script file, to run without an API key',
   someText,
 ] as const;
 
@@ -302,7 +302,7 @@ const TRANSPORT_OPTION = [
 ] as const;
 
 function addTurns(program: Command, exitWith: ExitWith): void {
-  addList(program.command('turns').description('list the newest turns, those that run first'))
+  addList(program.command('turns').description('list the newest turns, running ones first'))
     .option('--status <status>', 'such as running, completed, failed', oneOf(TURN_STATUSES))
     .option('--stop-reason <reason>', 'such as end_turn, cancelled, max_rounds', someText)
     .option(...STORAGE_OPTION)
@@ -323,7 +323,7 @@ const TURN_STATUSES: readonly ListedStatus[] = [
 const SESSION_STATUSES: readonly SessionStatus[] = ['idle', 'busy', 'closed'];
 
 function addSessions(program: Command, exitWith: ExitWith): void {
-  addList(program.command('sessions').description('list the sessions, the open ones first'))
+  addList(program.command('sessions').description('list the sessions, open ones first'))
     .option('--status <status>', SESSION_STATUSES.join(', '), oneOf(SESSION_STATUSES))
     .action(async (options: SessionsCommandOptions) => {
       const { sessionsCommand } = await import('./commands/sessions.ts');
@@ -334,7 +334,7 @@ function addSessions(program: Command, exitWith: ExitWith): void {
 function addCost(program: Command, exitWith: ExitWith): void {
   program
     .command('cost')
-    .description('add up what the turns have used that ended lately')
+    .description('add up what recently ended turns have used')
     .addOption(
       new Option('--since <duration>', 'how far back, for example 24h')
         .argParser(milliseconds)
@@ -380,10 +380,7 @@ function addShow(program: Command, exitWith: ExitWith): void {
     .argument('<id>', 'the id of a turn, or of a session for its newest turn')
     .option('--json', 'print it as JSON')
     .addOption(
-      new Option(
-        '--html',
-        'print it as a page that needs nothing else, to be sent or kept',
-      ).conflicts('json'),
+      new Option('--html', 'print it as one HTML page, to send or to keep').conflicts('json'),
     )
     .option(...STORAGE_OPTION)
     .action(async (id: string, options: ShowCommandOptions) => {
@@ -407,7 +404,7 @@ function addWatch(program: Command, exitWith: ExitWith): void {
 function addCancel(program: Command, exitWith: ExitWith): void {
   program
     .command('cancel')
-    .description('ask a turn to stop, or the turn that a session runs')
+    .description('ask a turn to stop, or the running turn of a session')
     .argument('<id>', 'the id of a turn or a session')
     .action(async (id: string) => {
       const { cancelCommand } = await import('./commands/cancel.ts');
@@ -459,7 +456,7 @@ function addSetup(program: Command, exitWith: ExitWith): void {
 function addDoctor(program: Command, exitWith: ExitWith): void {
   program
     .command('doctor')
-    .description('say whether turns can run here, and what to do where they cannot')
+    .description('say whether turns can run here, and what to do if they cannot')
     .argument('[module]', 'path or package that exports agents, to check what they need too')
     .option(
       '-q, --task-queue <name>',
@@ -482,11 +479,7 @@ function addDecision(command: Command): Command {
   return command
     .argument('<turn-id>', 'the turn, from plait approvals')
     .argument('[call-id]', 'the call; needed only when several calls of the turn wait')
-    .option(
-      '--reason <text>',
-      'why; it is recorded, and the model reads that of a denial',
-      someText,
-    )
+    .option('--reason <text>', 'why; it is recorded, and for a denial the model reads it', someText)
     .option('--by <name>', 'who decides (default: your user name)', someText)
     .option(
       '--proof <text>',
@@ -515,10 +508,10 @@ function addStorage(program: Command, exitWith: ExitWith): void {
     )
     .option(
       '--ignore-unreadable <types>',
-      'leave out what cannot be read of workflows of these types, separated by commas',
+      'ignore what cannot be read in workflows of these types, separated by commas',
       list,
     )
-    .option('--remove-all', 'remove even when no workflow needs anything in the storage')
+    .option('--remove-all', 'remove even if no workflow names anything in the storage')
     .option('--dry-run', 'remove nothing, and print what would be removed')
     .action(async (options: StorageGcOptions) => {
       const { storageGcCommand } = await import('./commands/storage-gc.ts');

@@ -15,7 +15,7 @@ export async function kindOf(client: Client, id: string): Promise<'turn' | 'sess
     throw new CliError(EXIT_CODES.wrongInput, message);
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw aboutServer(error, namespace);
-    const message = `There is no turn and no session ${id} in namespace ${namespace}. \`plait turns\` and \`plait sessions\` list those there are.`;
+    const message = `There is no turn and no session ${id} in namespace ${namespace}. \`plait turns\` and \`plait sessions\` list the existing ones.`;
     throw new CliError(EXIT_CODES.wrongInput, message, { cause: error });
   }
 }

@@ -55,7 +55,7 @@ export interface AgentClientOptions {
    * profiles), by default to localhost:7233.
    */
   client?: Client;
-  /** Where turns and sessions start whose options do not say. @default 'plait' */
+  /** The task queue of turns and sessions whose options name none. @default 'plait' */
   taskQueue?: string;
   /**
    * Temporal's option: the answer to a start carries the turn's first task, some 10 ms sooner. It needs
@@ -87,9 +87,9 @@ export interface AgentClientOptions {
    */
   onWarning?: (message: string) => void;
   /**
-   * Where the traces of turns go: `openTelemetry()` of `plait/telemetry`, as the workers have it. A start, or a
-   * message to a session, is a span then, and the turn is part of its trace: of the one that is active, or else of
-   * a new one. @default the trace of a turn begins with the turn, where its workers write traces
+   * Where the traces of turns go: `openTelemetry()` of `plait/telemetry`, as the workers have it. Each start, and
+   * each message to a session, is then a span of the active trace or of a new one, and the turn is part of that
+   * trace. @default the trace of a turn begins with the turn, if its workers write traces
    */
   traces?: Traces;
   /**
@@ -278,7 +278,7 @@ export class AgentClient {
   }
 
   /**
-   * The turns of the namespace within its retention: first those that run, then the newest end. The
+   * The turns of the namespace within its retention: running ones first, then those that ended last. The
    * server's lists are about a second behind.
    *
    * Throws a `SearchAttributesMissingError` when you ask by `agent`, `user` or `stopReason` and
@@ -290,8 +290,8 @@ export class AgentClient {
   }
 
   /**
-   * The sessions of the namespace within its retention: first those that take messages, then the newest
-   * end. The server's lists are about a second behind.
+   * The sessions of the namespace within its retention: open ones first, then those that ended last. The
+   * server's lists are about a second behind.
    *
    * Throws a `SearchAttributesMissingError` when you ask by `agent` or `user` and `plait setup` has not
    * been run, and a `TemporalUnavailableError`.

@@ -115,7 +115,7 @@ export class Patience {
   }
 
   private error(turnId: string | undefined, wait: Wait, waited: number): Error {
-    const message = `${messageOf(turnId, wait, waited)} This is the workerTimeout.`;
+    const message = `${messageOf(turnId, wait, waited)} The workerTimeout is up.`;
     return wait.taskQueue === undefined
       ? new TemporalUnavailableError(message)
       : new WorkerUnavailableError(turnId === undefined ? [] : [turnId], message);

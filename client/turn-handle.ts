@@ -164,9 +164,8 @@ export class TurnHandle<Output = unknown> {
   }
 
   /**
-   * Lets a call run that waits for a person; with `input`, on that instead of what the model wrote.
-   * Returns when the call may run. When the answer was lost, send the same decision again. A call of a
-   * sub-agent is decided here, too.
+   * Approves a call that waits for a person, also one of a sub-agent. With `input`, it runs with that instead
+   * of what the model wrote. Returns when the call may run. If the answer is lost, send the same decision again.
    *
    * Throws a `DecisionRejectedError`, a `TurnNotFoundError`, a `WorkerUnavailableError`, a
    * `TemporalUnavailableError`.

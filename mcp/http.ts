@@ -55,12 +55,12 @@ function limited(response: Response): Response {
 
 async function rejectPrivate({ hostname, protocol }: URL): Promise<void> {
   if (protocol !== 'https:') {
-    throw new Error(`the server refers to ${hostname} without https, which is not asked`);
+    throw new Error(`the server names ${hostname} without https, so no request was sent there`);
   }
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   const addresses = isIP(host) === 0 ? await lookup(host, { all: true }) : [{ address: host }];
   if (!addresses.some(({ address }) => isPrivate(address))) return;
-  throw new Error(`the server refers to ${hostname}, a private address, which is not asked`);
+  throw new Error(`the server names ${hostname}, a private address, so no request was sent there`);
 }
 
 /** Whether an address is of this machine or of a network that is not public. */

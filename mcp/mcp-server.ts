@@ -167,6 +167,6 @@ function toolProblems(tool: string, { startCallsEarly, annotations }: McpToolSet
   // The server's own hints are not known yet, and may change.
   if (startCallsEarly !== true || annotations?.readOnlyHint === true) return [];
   return [
-    `tools.${tool}.startCallsEarly: the reply may never be committed, so its calls must change nothing; say so with annotations.readOnlyHint beside it, or leave it out`,
+    `tools.${tool}.startCallsEarly: a call may start although its reply is never committed, so it must change nothing; add annotations.readOnlyHint, or leave startCallsEarly out`,
   ];
 }

@@ -26,8 +26,8 @@ export interface HttpTransport<Context = unknown> {
   url: string;
   /**
    * Headers of every request to the server, such as `authorization`. A function is called on the worker before
-   * each request, with the `user` and the `context` of the turn: every caller gets connections and lists of
-   * its own. What it returns stands in no history and no log. @default none
+   * each request, with the agent, the `user` and the `context` of the turn: every caller gets connections and
+   * lists of its own. What it returns is in no history. @default none
    */
   headers?:
     | Readonly<Record<string, string>>

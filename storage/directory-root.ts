@@ -91,7 +91,7 @@ export class DirectoryRoot {
   }
 }
 
-const ANOTHER = 'is not the one that it was';
+const ANOTHER = 'was replaced by another one';
 
 function isSame(one: Stats, other: Stats): boolean {
   return one.dev === other.dev && one.ino === other.ino;

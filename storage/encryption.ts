@@ -45,4 +45,4 @@ export function encryptedBy(...codecs: PayloadCodec[]): DataConverter {
 const WANTED = 'be given one PayloadCodec or more, with encode and decode';
 
 const BUNDLED =
-  'encryptedBy: its failure converter is not beside it. A program that is bundled into one file does not have it, and a worker loads it from a file of its own. Leave plait and @temporalio/* out of the bundle.';
+  'encryptedBy: the file of its failure converter is missing. A program that is bundled into one file does not have it. Leave plait and @temporalio/* out of the bundle.';

@@ -54,7 +54,7 @@ const AWAY_MS = 60_000;
 const NO_PROVIDER =
   'traces: no tracer provider is registered. Make one before the worker and register it, or give it to openTelemetry({ tracerProvider }).';
 const NO_GENERATOR =
-  'traces: the tracer provider chooses the ids of spans by itself, so a span could be written twice under two ids, and what belongs to it would not find it. Give it the option idGenerator: plaitIdGenerator() of plait/telemetry.';
+  'traces: the tracer provider has no plaitIdGenerator(). Without it, a span that is written twice gets two ids, and other spans do not find it. Give the provider the option idGenerator: plaitIdGenerator() of plait/telemetry.';
 
 /**
  * Traces by OpenTelemetry: what each turn did as one trace, by the conventions for generative AI. Give it to

@@ -18,6 +18,6 @@ export async function unusableTransport(
     return undefined;
   } catch (error) {
     if (error instanceof InvalidTransportError) throw error;
-    return `The stream transport ${location} cannot be used: ${causeChain(error)}. Turns run without it, and streams get each reply when it is committed, until it can be used; the worker goes on trying. Check its URL and its server.`;
+    return `The stream transport ${location} cannot be used: ${causeChain(error)}. Until it can be used, streams get each reply when it is committed; turns run as usual, and the worker tries again. Check its URL and its server.`;
   }
 }

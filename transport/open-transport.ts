@@ -29,7 +29,7 @@ export function openTransport(setting: string): PlaitStreamTransport {
     default:
       // The error must not repeat the setting, which may hold a password.
       throw new InvalidTransportError(
-        `The setting of the stream transport is not one of its kinds. Give ${KINDS}.`,
+        `The setting of the stream transport names no known kind. Give ${KINDS}.`,
       );
   }
 }

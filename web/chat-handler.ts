@@ -38,8 +38,8 @@ export interface ChatHandlerOptions<Context = unknown> {
    */
   whenBusy?: 'reject' | 'queue' | 'interrupt';
   /**
-   * Whether pages get what the model writes into calls. Without it, whoever decides about a call does not see what
-   * it would do. @default true
+   * Whether pages get what the model writes into calls. Without it, a person who decides about a call does not see
+   * what it would do. @default true
    */
   inputs?: boolean;
   /**
@@ -88,9 +88,9 @@ const handlerOptions = z.strictObject({
 });
 
 /**
- * Serves an agent to web pages in the AI SDK's UI message stream protocol, which `useChat` speaks, and in AG-UI. A
- * request says by its body which one it wants. `fetch` takes and returns what the web's `fetch` does: Hono, Next.js, Bun and Deno call it as it is, and `getRequestListener`
- * of `@hono/node-server` makes a listener for Node's `http` of it.
+ * Serves an agent to web pages, in the AI SDK's UI message stream protocol, which `useChat` speaks, and in AG-UI;
+ * the body of a request says which. `fetch` takes a `Request` and returns a `Response`: Hono, Next.js, Bun and Deno
+ * call it as it is, and `getRequestListener` of `@hono/node-server` adapts it to Node's `http`.
  *
  * Each chat is a session. A caller reaches only its own chats, and turns that were started with its `user`.
  *

@@ -254,7 +254,7 @@ function tool(toolCallId: string, toolName: string) {
 const NOT_SUCCEEDED: Record<Exclude<OutcomeType, 'succeeded' | 'denied'>, string> = {
   failed: 'The call failed.',
   timedOut: 'The call took too long.',
-  unknown: 'It is not known whether the call has done its work.',
+  unknown: 'It is not known whether the call took effect.',
   cancelled: 'The call was cancelled.',
   skipped: 'The call was not run.',
 };

@@ -20,7 +20,7 @@ const VARIABLES = [
 ];
 
 export const NO_CREDENTIAL =
-  'ANTHROPIC_API_KEY is not set, and no other credential was found. To go on without one: plait dev <module> --model scripted';
+  'ANTHROPIC_API_KEY is not set, and no other credential was found. To run without one: plait dev <module> --model scripted';
 
 /** Whether a worker has any way to ask the model: a client, an option or a variable. */
 export function hasCredential(

@@ -74,5 +74,5 @@ export function sayList<T>(
     const layout = { columns: process.stdout.columns, style: styleFor(process.stdout) };
     for (const line of tableLines(headings, rows, layout)) say(line);
   }
-  if (more) sayAside(`There are more than these ${items.length}. See more with --limit.`);
+  if (more) sayAside(`Only these ${items.length} are shown. To see more, raise --limit.`);
 }

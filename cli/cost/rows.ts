@@ -107,7 +107,7 @@ export function notes(
     ...(total.turnsWithoutPrice === 0
       ? []
       : [
-          `${turns(total.turnsWithoutPrice)} cost something that is not in it: the agents have no \`prices\`.`,
+          `The cost of ${turns(total.turnsWithoutPrice)} is not included: the agents have no \`prices\`.`,
         ]),
     ...(turnsWithoutResult === 0
       ? []

@@ -115,7 +115,7 @@ function namespaceFinding({ retentionMs }: ServerFacts, { namespace, address }: 
     ? ok('namespace', text)
     : warning(
         'namespace',
-        `${text} After that no list, no result and no report of costs has them.`,
+        `${text} After that, lists, results and cost reports no longer have them.`,
         `temporal operator namespace update --retention 30d -n ${namespace} --address ${address}`,
       );
 }
@@ -123,8 +123,8 @@ function namespaceFinding({ retentionMs }: ServerFacts, { namespace, address }: 
 function attributeFindings(attributes: AttributeFacts, { namespace, address }: Facts): Finding[] {
   const check = 'searchAttributes';
   if (attributes.type === 'unknown') {
-    const text = `It cannot be seen which search attributes namespace ${namespace} has: ${attributes.problem}`;
-    return [warning(check, text, 'Ask with credentials that may read the namespace.')];
+    const text = `The search attributes of namespace ${namespace} cannot be read: ${attributes.problem}`;
+    return [warning(check, text, 'Use credentials that may read the namespace.')];
   }
   const names = Object.keys(SEARCH_ATTRIBUTES);
   const typeOf = (name: string) =>
@@ -227,7 +227,7 @@ function limitFindings({ limits }: ServerFacts, { namespace, agents, storage }: 
     findings.push(
       problem(
         'limits',
-        `Namespace ${namespace} takes payloads of ${bytes(payload)} at most, and Plait makes some of ${bytes(needed)}${hasStorage ? '' : ' where there is no storage'}.${largeResults(agents, payload)}`,
+        `Namespace ${namespace} takes payloads of ${bytes(payload)} at most, and Plait makes some of ${bytes(needed)}${hasStorage ? '' : ' without a storage'}.${largeResults(agents, payload)}`,
         hasStorage
           ? `Set limit.blobSize.error of the server to ${needed} or more.`
           : `Give workers and clients a storage, or set limit.blobSize.error of the server to ${needed} or more.`,
@@ -308,7 +308,7 @@ function versionFindings({ versions: { plait, node, temporal } }: Facts): Findin
       problem(
         check,
         `The packages of Temporal have different versions: ${which}. Together they fail with errors such as "duplicate name".`,
-        'Install one version of all @temporalio packages; npm ls @temporalio/common says who asks for which.',
+        'Install one version of all @temporalio packages; npm ls @temporalio/common shows where they come from.',
       ),
     );
   }
@@ -327,7 +327,7 @@ function modelFindings({ model: { hasCredential, baseURL, asked } }: Facts): Fin
     : warning(
         'model',
         'There is no credential for Claude in this environment.',
-        'Set ANTHROPIC_API_KEY where the workers run. If they have it and this shell does not, all is well.',
+        'Set ANTHROPIC_API_KEY where the workers run. If only this shell lacks it, nothing is wrong.',
       );
   return [
     ...(address === undefined ? [] : [address]),
@@ -360,7 +360,7 @@ function addressFinding(baseURL: string | undefined): Finding | undefined {
   if (doubled !== undefined) {
     return problem(
       'model',
-      'ANTHROPIC_BASE_URL ends in a path that is added to it once more.',
+      'ANTHROPIC_BASE_URL ends in a path that the client adds again.',
       advice,
     );
   }

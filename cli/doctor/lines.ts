@@ -50,7 +50,7 @@ function wrapped(text: string, columns: number): string[] {
 export function summaryLine(findings: readonly Finding[]): string {
   const count = (level: Level) => findings.filter((one) => one.level === level).length;
   const [problems, warnings] = [count('problem'), count('warning')];
-  if (problems + warnings === 0) return 'Everything that was looked at is in order.';
+  if (problems + warnings === 0) return 'No problem was found.';
   const parts = [
     ...(problems === 0 ? [] : [`${problems} problem${problems === 1 ? '' : 's'}`]),
     ...(warnings === 0 ? [] : [`${warnings} warning${warnings === 1 ? '' : 's'}`]),

@@ -185,7 +185,7 @@ function withLosses(finding: Finding, { lostWorkers = 0 }: Row): Finding {
     ...finding,
     type: 'problem',
     what: `${finding.what} It has lost its worker ${times(lostWorkers)}.`,
-    todo: 'See in the log, the exit code and the memory of the lost workers why they ended. A tool that needs too much memory, ends the process or blocks the event loop takes its worker with it. After 3 crashes the call is answered, and the model reads why.',
+    todo: 'Find out why the lost workers ended: look at their log, exit code and memory. A tool that needs too much memory, ends the process or blocks the event loop takes its worker with it. After 3 crashes the call is answered, and the model reads why.',
   };
 }
 
@@ -259,7 +259,7 @@ function adviceOnModel(why = ''): string {
   if (/\b529\b|overloaded/i.test(why)) {
     return 'The model is overloaded, which mostly passes. An agent with fallbacks goes on with another model.';
   }
-  return 'Fix what the failure names. The turn fails after the last attempt, with all that was done before.';
+  return 'Fix what the failure names. After the last attempt the turn fails; its failure has all that was done before.';
 }
 
 function runningFinding(row: Row, since: string): Finding {
@@ -289,7 +289,7 @@ function heldFindings(rows: readonly Row[], alone: boolean): Finding[] {
 }
 
 function endedFindings({ turn }: TurnFacts): Finding[] {
-  return [turnFinding(turn), ...shortened(wrongCalls(turn), 'calls more did not succeed')];
+  return [turnFinding(turn), ...shortened(wrongCalls(turn), 'more calls did not succeed')];
 }
 
 /** The calls that did not succeed, and what went wrong in the sub-agents' turns among them. */
@@ -341,7 +341,7 @@ const AFTER_STOP: Partial<Record<StopReason, string>> = {
   max_cost: raise('costUSD'),
   max_wall_time: raise('wallTime'),
   max_tokens: `The reply was cut off: raise maxTokens of the agent. ${GO_ON}`,
-  tool_failure: `The agent ends its turns when a call fails: onToolFailure. ${GO_ON}`,
+  tool_failure: `The agent has onToolFailure: 'failTurn', so a failed call ends the turn. ${GO_ON}`,
   turn_too_large: 'Give the workers and the clients a storage, or begin a new turn.',
 };
 
@@ -369,7 +369,7 @@ function callFinding(row: Row): Finding {
         type: 'problem',
         what: `Nobody knows how ${name} ended.`,
         ...why,
-        todo: 'Look in the other system whether it took effect, before anybody does it again.',
+        todo: 'Check in the other system whether it took effect, before anybody does it again.',
       };
     case 'denied': {
       const by =

@@ -84,7 +84,7 @@ function timelineSection(turn: Waterfall): Markup {
   const isEstimated = segments.some(({ estimated }) => estimated === true);
   return markup`<section aria-labelledby="timeline">
 <h2 id="timeline">Timeline</h2>
-<p class="dim">Open a row for what it waited for, how long each attempt took, and why it failed. Underlined rows are on the critical path: the turn has waited for them.${isEstimated ? ' Temporal keeps only when the last attempt began, so earlier attempts stand where the retry policy puts them.' : ''}</p>
+<p class="dim">Open a row for what it waited for, how long each attempt took, and why it failed. Underlined rows are on the critical path: the turn has waited for them.${isEstimated ? ' Temporal keeps only when the last attempt began, so the times of earlier attempts are estimated by the retry policy.' : ''}</p>
 <div class="axis" aria-hidden="true"><span></span><div class="ticks">${ticks(axis)}</div><span></span></div>
 <ol class="rows">
 ${rows.map((row) => rowItem(row, axis, 0))}</ol>

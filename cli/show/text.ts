@@ -104,7 +104,7 @@ function legendLines(rows: readonly Row[], { columns, style }: ShowOptions): str
     ...looks.map(([, { character, label }]) => `${character} ${label}`),
     '* on the critical path',
     ...(segments.some(({ estimated }) => estimated === true)
-      ? ['earlier attempts are placed by the retry policy']
+      ? ['times of earlier attempts are estimates']
       : []),
   ];
   return wrap(parts.join(' | '), columns - 3).map((text) => `  ${style.dim(text)}`);

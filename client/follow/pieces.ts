@@ -82,7 +82,7 @@ export function piecesOf(
       return [await decodePiece(message, loadedDataConverter.payloadCodecs)];
     } catch (error) {
       onWarning(
-        `A piece of a reply cannot be read: ${causeChain(error)}. Give the client the codecs of the workers, and nothing else the channels of the stream transport.`,
+        `A piece of a reply cannot be read: ${causeChain(error)}. Give the client the codecs of the workers, and use the channels of the stream transport for nothing else.`,
       );
       return [];
     }

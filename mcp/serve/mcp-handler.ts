@@ -26,8 +26,8 @@ export interface McpHandlerOptions<Context = unknown> {
    */
   authorize: Authorize<Context>;
   /**
-   * How long a call waits for the end of its turn before it answers with the turn's id. Many clients give up
-   * after 60 seconds. @default '20s'
+   * How long a call waits for the end of its turn before it answers with the turn's id. Some clients give up
+   * after 30 seconds. @default '20s'
    */
   answerWithin?: Duration;
   /**
@@ -72,7 +72,7 @@ const CALLER = 'plaitCaller';
 /**
  * Serves agents as the tools of an MCP server over HTTP, in both revisions of the protocol: each agent is a tool,
  * and `turn_start`, `turn_result`, `turn_approvals`, `turn_approve`, `turn_deny`, `turn_cancel` and
- * `session_send` are others. `fetch` takes and returns what the web's `fetch` does; for Node's `http`, Express or
+ * `session_send` are others. `fetch` takes a `Request` and returns a `Response`; for Node's `http`, Express or
  * Fastify wrap the handler with `toNodeHandler` of `@modelcontextprotocol/node`.
  *
  * A caller reaches only the turns and sessions that were started with its `user`.

@@ -20,7 +20,7 @@ export function toolsOf(agents: readonly AgentDefinition[]): Map<string, AgentDe
     const name = agent.name.replaceAll('.', '_');
     if (tools.has(name) || CONTROLS.some((control) => control === name)) {
       throw new DeclarationError(
-        `the agent ${agent.name} would be the tool ${name}, and so is another; rename the agent`,
+        `the tool ${name} of the agent ${agent.name} would have the name of another tool: rename the agent`,
       );
     }
     tools.set(name, agent);

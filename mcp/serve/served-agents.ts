@@ -189,7 +189,7 @@ export class ServedAgents {
       'session_send',
       {
         description:
-          'Sends a message in a conversation with an agent that remembers it, and answers as the agent does. Without sessionId it begins a conversation; the answer names its sessionId.',
+          'Sends a message to an agent in a conversation that the agent remembers, and returns its answer. Without sessionId it begins a conversation; the answer names its sessionId.',
         inputSchema: z.object({
           agent: agentName,
           sessionId: id.optional().describe('The conversation to go on with.'),
@@ -218,7 +218,7 @@ export class ServedAgents {
       'turn_approve',
       {
         description:
-          'Lets a call run that waits for a person. Only after a person has seen its input and said so.',
+          'Approves a call that waits for a person, so that it runs. Use it only after a person has seen the input and agreed.',
         inputSchema: z.object({
           turnId,
           callId,

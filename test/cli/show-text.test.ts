@@ -51,7 +51,7 @@ describe('a turn as text', () => {
       '',
       '  ━ runs | █ the reply comes | ╍ runs while the reply still comes | ╳ an',
       '  attempt that failed | · waits for a worker | ~ waits before the next attempt',
-      '  | * on the critical path | earlier attempts are placed by the retry policy',
+      '  | * on the critical path | times of earlier attempts are estimates',
       '',
       '  took        1 min',
       '  parallel    1.03 times as fast (1 min 2 s with the calls of each reply one after another; at most 3 at once)',

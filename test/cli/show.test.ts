@@ -141,8 +141,8 @@ it('following begins again after the server was away', async () => {
   for await (const item of again(open, signal, (text) => said.push(text), 1)) items.push(item);
   expect(items).toEqual([1, 2, 3]);
   expect(said.filter((text) => text !== '')).toEqual([
-    'The server does not answer. Trying again until it does.',
-    'The server does not answer. Trying again until it does.',
+    'The server does not answer. Trying again until it answers.',
+    'The server does not answer. Trying again until it answers.',
   ]);
   await expect(async () => {
     for await (const _ of again(broken, signal));

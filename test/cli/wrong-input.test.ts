@@ -91,7 +91,7 @@ const cases: Case[] = [
   {
     args: ['worker', EXAMPLE, '--stream-transport', 'nats://bus'],
     code: 2,
-    says: /stream transport is not one of its kinds\. Give redis:/,
+    says: /stream transport names no known kind\. Give redis:/,
   },
   {
     args: ['worker', EXAMPLE],

@@ -17,7 +17,7 @@ const files = mcpServer({
   },
 });
 
-/** A service, which tells its tenants apart by a token. */
+/** A service that knows its tenants by a token. */
 const tickets = mcpServer<{ tenant: string }>({
   name: 'tickets',
   transport: {

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { CollectableStorage, SweepReport } from 'plait/storage';
 import { liveKeys, sweep } from 'plait/storage';
 
-/** `client` needs the codecs of the workers, because encrypted payloads name objects too. */
+/** `client` needs the codecs and the storage of the workers, because what they hide names objects too. */
 export async function collectGarbage(
   client: Client,
   storage: CollectableStorage,

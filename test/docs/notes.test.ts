@@ -10,7 +10,7 @@ import {
 } from 'plait/testing';
 import { test } from 'vitest';
 
-test('when the server breaks off during a call, the model reads that nobody knows what was done', async () => {
+test('when the connection ends during a call, the model reads that its outcome is unknown', async () => {
   await using notes = await startMcpServer({
     tools: {
       add: {

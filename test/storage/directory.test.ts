@@ -346,8 +346,8 @@ describe('an error of the disk is reported in words, with what to do', () => {
     await rename(directory, `${directory}.away`);
     await expect(operations.remove(storage)).rejects.toThrow('is missing: check that its volume');
     await mkdir(directory);
-    await expect(operations.list(storage)).rejects.toThrow('is not the one that it was');
-    await expect(operations.remove(storage)).rejects.toThrow('is not the one that it was');
+    await expect(operations.list(storage)).rejects.toThrow('was replaced by another one');
+    await expect(operations.remove(storage)).rejects.toThrow('was replaced by another one');
   });
 });
 
@@ -366,10 +366,10 @@ describe('a directory that this process has used', () => {
     // Somebody else has put one in its place.
     await directoryStorage(path).store({}, [payload('c')]);
     const missing = storage.retrieve({}, [claimOf(claim?.claimData['key'] ?? '')]);
-    await expect(missing).rejects.toThrow(/^Cannot read .*is not the one that it was/);
+    await expect(missing).rejects.toThrow(/^Cannot read .*was replaced by another one/);
     await rm(path, { recursive: true });
     await mkdir(path);
-    await expect(storage.store({}, [payload('b')])).rejects.toThrow('is not the one that it was');
+    await expect(storage.store({}, [payload('b')])).rejects.toThrow('was replaced by another one');
     expect(await readdir(path)).toEqual([]);
     await rm(path, { recursive: true });
     await rename(`${path}.away`, path);

@@ -195,7 +195,7 @@ test('a worker warns that its transport is away, and throws for problems that do
   const away = openTransport('redis://ana:secret@127.0.0.1:1');
   const warning = await unusableTransport(away);
   expect(warning).toMatch(
-    /^The stream transport redis:\/\/ana@127\.0\.0\.1:1 cannot be used: .*ECONNREFUSED.*Turns run without it/,
+    /^The stream transport redis:\/\/ana@127\.0\.0\.1:1 cannot be used: .*ECONNREFUSED.*turns run as usual/,
   );
   await away.close();
   expect(await unusableTransport(undefined)).toBeUndefined();
@@ -241,9 +241,9 @@ test.each([
 });
 
 test.each([
-  ['', /not one of its kinds\. Give redis:\/\//],
-  ['localhost:6379', /not one of its kinds/],
-  ['nats://secret@bus', /not one of its kinds/],
+  ['', /names no known kind\. Give redis:\/\//],
+  ['localhost:6379', /names no known kind/],
+  ['nats://secret@bus', /names no known kind/],
   ['redis://:se#cret@cache', /URL of Redis cannot be read.*escape/],
   ['redis://cache/turns', /URL of Redis cannot be read/],
   ['postgres://ana:se#cret@db', /connection string of PostgreSQL is not a URL.*escape/],

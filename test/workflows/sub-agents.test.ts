@@ -615,6 +615,8 @@ describe('the budget of a turn is reserved for its sub-agents', () => {
 
     const turn = plait.agents.execute(lead, 'go', { limits: { costUSD: 1 } });
 
-    await expect(turn).rejects.toThrow(/prices of every sub-agent too, and the agent of tool scout has none/);
+    await expect(turn).rejects.toThrow(
+      /prices of every sub-agent too, and the agent of tool scout has none/,
+    );
   });
 });

@@ -158,9 +158,7 @@ describe('the report', () => {
     const day = 86_400_000;
     expect(notes(report('tool'), { ...quiet, running: 1, retentionMs: day })).toEqual([
       expect.stringMatching(/^Tokens and cost of a tool are those of the whole turns/),
-      expect.stringMatching(
-        /^1 turn cost something that is not in it: the agents have no `prices`/,
-      ),
+      expect.stringMatching(/^The cost of 1 turn is not included: the agents have no `prices`/),
       expect.stringMatching(/^1 turn ended without a result that can be read here/),
       '1 turn still runs, and counts once it has ended.',
       expect.stringMatching(/^The namespace keeps ended turns for a shorter time/),

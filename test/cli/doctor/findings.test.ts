@@ -238,7 +238,7 @@ const rows: Row[] = [
     },
     'problem',
     'limits',
-    'Namespace support takes payloads of 500,000 bytes at most, and Plait makes some of 2,000,000 bytes where there is no storage. Results of these tools may be larger: desk.dump (600,000 bytes).',
+    'Namespace support takes payloads of 500,000 bytes at most, and Plait makes some of 2,000,000 bytes without a storage. Results of these tools may be larger: desk.dump (600,000 bytes).',
     /^Give workers and clients a storage, or set limit\.blobSize\.error/,
   ],
   [
@@ -381,7 +381,7 @@ const rows: Row[] = [
     withModel({ baseURL: 'https://gateway.example/v1/' }),
     'problem',
     'model',
-    'ANTHROPIC_BASE_URL ends in a path that is added to it once more.',
+    'ANTHROPIC_BASE_URL ends in a path that the client adds again.',
     /without \/v1\/messages/,
   ],
   [
@@ -484,7 +484,7 @@ describe('the report', () => {
   });
 
   it('ends with a summary', () => {
-    expect(summaryLine(findingsOf(healthy))).toBe('Everything that was looked at is in order.');
+    expect(summaryLine(findingsOf(healthy))).toBe('No problem was found.');
     expect(summaryLine(findings)).toBe('1 warning.');
     const broken = findingsOf({
       ...inQueue({ workflows: unserved, activities: unserved }),
