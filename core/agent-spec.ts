@@ -11,12 +11,13 @@ import type { CompactionParams } from './conversation/compaction.ts';
 import type { SteeringStyle } from './turn/steering.ts';
 import type { Prices } from './turn/prices.ts';
 import type { ToolPolicy } from './calls/tool-policy.ts';
+import { membersOf } from './json.ts';
 
 /** A JSON Schema (draft 2020-12) of an object. */
 export type OutputSchema = Record<string, unknown>;
 
 /**
- * What the model is told of an agent with every request, under the API's names, and how. It is pinned
+ * What every request says of an agent, under the API's names, and how. It is pinned
  * when a turn begins: the newest models bind their thinking to the whole prefix, so a system prompt or
  * a tool that changed between two requests of one conversation is a 400.
  */
@@ -49,7 +50,7 @@ export interface ServedTools {
   tools: ServedTool[];
 }
 
-/** What the Messages API is not told of a tool. */
+/** What requests do not say of a tool. */
 export interface ServedTool {
   /** As the model knows it. */
   name: string;
@@ -69,9 +70,9 @@ export interface ServedAnnotations {
 }
 
 /** Why a turn goes on with another model: the one before was overloaded, or declined to answer. */
-export type FallbackReason = (typeof FALLBACK_REASONS)[number];
+export type FallbackReason = 'overloaded' | 'refusal';
 
-export const FALLBACK_REASONS = ['overloaded', 'refusal'] as const;
+export const FALLBACK_REASONS = membersOf<FallbackReason>({ overloaded: true, refusal: true });
 
 /** What a request to a fallback has of its own; `null` leaves out what the agent has. */
 export interface FallbackSpec {

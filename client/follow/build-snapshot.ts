@@ -430,7 +430,7 @@ function endedActivity(ending: Ending, limits: ScheduledLimits, attempt: number)
         ...reportIn(ending.details?.[0]),
       };
     }
-    default:
+    case 'timedOut':
       return timedOut(ending, limits, attempt);
   }
 }

@@ -17,29 +17,25 @@ interface OutcomeRules {
   /** Whether it counts in `limits.toolCalls`. */
   isCounted: boolean;
   /**
-   * Which later calls do not run because of it: none; those that read or write what this one was to
-   * write and did not; or those that write what it may still be at work on.
+   * Which later calls do not run because of it:
+   *
+   * - `users`: those that read or write what this one was to write and did not
+   * - `writers`: those that write what it may still be at work on
    */
   blocks: 'none' | 'users' | 'writers';
 }
 
 /**
- * Each outcome, and what follows from it. A new one is a row here; the compiler then asks for its words
- * in `texts.ts`.
+ * Each outcome, and what follows from it; what it means is said at `OutcomeType`. A new one is a row here. The
+ * compiler then asks for its words in `texts.ts`, in `plait show` and for pages.
  */
 export const OUTCOMES = {
   succeeded: { isFailure: false, isCounted: true, blocks: 'none' },
-  /** The tool, or the call itself, was wrong; the message is the root cause. */
   failed: { isFailure: true, isCounted: true, blocks: 'users' },
-  /** A time limit ended it. */
   timedOut: { isFailure: true, isCounted: true, blocks: 'users' },
-  /** A tool that is not safe to repeat began, and nobody saw how it ended. */
   unknown: { isFailure: true, isCounted: true, blocks: 'writers' },
-  /** A person denied it, or nobody decided in time. */
   denied: { isFailure: false, isCounted: true, blocks: 'users' },
-  /** It was asked to stop. */
   cancelled: { isFailure: false, isCounted: true, blocks: 'none' },
-  /** It never started. */
   skipped: { isFailure: false, isCounted: false, blocks: 'users' },
 } as const satisfies Record<string, OutcomeRules>;
 
@@ -57,6 +53,8 @@ type Outcomes = typeof OUTCOMES;
  * - `skipped`: it never started
  */
 export type OutcomeType = keyof Outcomes;
+
+export const OUTCOME_TYPES = Object.keys(OUTCOMES) as readonly OutcomeType[];
 
 export type FailureType = {
   [T in OutcomeType]: Outcomes[T]['isFailure'] extends true ? T : never;
@@ -101,7 +99,7 @@ export interface SettledCall {
   stored?: StoredResult;
   /** Where the call ran the turn of another agent. */
   subAgent?: SubAgentTurn;
-  /** It goes on in the background: this is only what the model is told of it for now. */
+  /** It goes on in the background: this is only what the model reads of it for now. */
   late?: true;
 }
 

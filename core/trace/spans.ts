@@ -1,4 +1,5 @@
 import type { OutcomeType } from '../calls/outcome.ts';
+import { OUTCOME_TYPES, OUTCOMES } from '../calls/outcome.ts';
 import type { CallRecord } from '../calls/record.ts';
 import { defined } from '../json.ts';
 import type { Usage } from '../turn/usage.ts';
@@ -144,7 +145,9 @@ function chatSpan(chat: Chat, parent: SpanRef, about: Attributes): SpanData {
 }
 
 /** A call that was denied, skipped or cancelled has not failed. */
-const FAILED: ReadonlySet<OutcomeType> = new Set<OutcomeType>(['failed', 'timedOut', 'unknown']);
+const FAILED: ReadonlySet<OutcomeType> = new Set(
+  OUTCOME_TYPES.filter((type) => OUTCOMES[type].isFailure),
+);
 
 function callSpan(
   turn: TurnKey,
