@@ -7,6 +7,7 @@ import {
 } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
+import { ANOTHER_WORKFLOW_HAS_ITS_ID } from '../../core/calls/texts.ts';
 import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import { SESSION_WORKFLOW } from '../../core/names.ts';
@@ -36,14 +37,14 @@ export async function sendToSession(args: SendToSessionArgs): Promise<SentMessag
   const known = await findWorkflow(client, args.sessionId);
   // It would not understand the message.
   if (known !== undefined && known.type !== SESSION_WORKFLOW) {
-    return { type: 'rejected', message: 'another workflow has its id. Name it otherwise.' };
+    return { type: 'rejected', message: ANOTHER_WORKFLOW_HAS_ITS_ID };
   }
   try {
     const { turnId } = await client.withDeadline(Date.now() + ANSWER_MS, () => send(client, args));
     return { type: 'sent', turnId };
   } catch (error) {
     const message = rejectionOf(error);
-    // Sent again it has the same key, and is taken once.
+    // Sent again it has the same key, and counts once.
     if (message === undefined) throw error;
     return { type: 'rejected', message };
   }

@@ -391,7 +391,14 @@ export function messageUnansweredText(
   return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
 }
 
-/** The end of `messageRejectedText`. */
+// Ends of the sentences above.
+
+export const RESULT_UNREADABLE = 'its result cannot be read';
+
+export const ANOTHER_WORKFLOW_HAS_ITS_ID = 'another workflow has its id. Name it otherwise.';
+
+export const RECEIPT_UNREADABLE = 'what was returned for it does not say so';
+
 export const SESSION_WAITS_FOR_CALL =
   'it waits for this call itself. Do the work without this agent.';
 
@@ -593,7 +600,7 @@ export function inputRequiredText(server: string, questions: readonly string[]):
   return `The server ${server} asks for more input before it goes on with the call, which is not possible here, so the call was given up.${asked}`;
 }
 
-/** It asks a model, or wants to know the user's folders, although it has been told that nobody answers that. */
+/** It asks a model, or wants to know the user's folders, although it knows that nobody answers that. */
 export function unusableQuestionText(server: string, why: string): string {
   return `The server ${server} does not go on with this call: it ${fromOutsideText(why)}, which is not possible here.`;
 }

@@ -15,7 +15,7 @@ import {
   subAgentMessageKey,
   waitingSessions,
 } from '../../core/calls/sub-agent.ts';
-import { SESSION_WAITS_FOR_CALL } from '../../core/calls/texts.ts';
+import { RECEIPT_UNREADABLE, SESSION_WAITS_FOR_CALL } from '../../core/calls/texts.ts';
 import { defined } from '../../core/json.ts';
 import { AWAIT_SESSION_TURN, SEND_TO_SESSION } from '../../core/names.ts';
 import { fits } from '../../core/shape.ts';
@@ -32,7 +32,7 @@ import type { Batch, BatchCall } from './call.ts';
 // a workflow cannot send an Update. The turn that the message becomes is a child of the session, which outlives
 // the call.
 
-/** How the message was taken, and how the turn has ended that it became. */
+/** What the session did with the message, and how the turn has ended that it became. */
 export type CalledSession =
   | { type: 'rejected'; message: string }
   /** Nobody knows whether the session has the message. */
@@ -104,12 +104,10 @@ async function send(
       activityId: `send.${use.id}`,
       summary: `${use.name}: to session ${args.sessionId}`,
       startToCloseTimeout: '30s',
-      // The message has a key, so that it is taken once.
+      // The message has a key, so that it counts once.
       retry: MODEL_RETRY,
     });
-    return fits(SENT_MESSAGE, sent)
-      ? sent
-      : { type: 'unanswered', message: 'what was returned for it does not say so' };
+    return fits(SENT_MESSAGE, sent) ? sent : { type: 'unanswered', message: RECEIPT_UNREADABLE };
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     return { type: 'unanswered', message: rootCause(error) ?? error.message };
