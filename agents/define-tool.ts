@@ -211,7 +211,7 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   summary?: ((input: InputOf<Schema>) => string) | false;
   /**
    * Whether a call may start while the model's reply still comes, so that it is done sooner. `run` is then
-   * also called for replies that never become part of the conversation, because they are torn, refused or
+   * also called for replies that never become part of the conversation, because they are torn, refusals or
    * cut off; their `ctx.signal` aborts. Turn it off for a tool that costs money per call. Only with
    * `readOnlyHint`. @default true with `readOnlyHint`, otherwise false
    */
@@ -312,7 +312,7 @@ export const toolName = z
 
 export const toolDescription = someText('the model chooses tools by it');
 
-/** The options that say how calls of a tool run, whoever made the tool. */
+/** The options that say how calls of a tool run; agents and MCP servers as tools have some of them, too. */
 export const toolSettings = {
   annotations: z
     .strictObject({

@@ -12,7 +12,7 @@ export type Authorize<Context = unknown> = (
 interface Rejecting {
   /** The function of whose options `authorize` is one. */
   handler: string;
-  /** Called with what callers are not told. */
+  /** Called with errors that callers do not see. */
   onError: (error: unknown) => void;
   /** Makes the answer to a request that nobody may make. */
   reject: (status: 401 | 500, message: string, headers?: Record<string, string>) => Response;
@@ -41,7 +41,7 @@ export async function callerOfRequest(
   }
 }
 
-/** What handlers do with errors that callers are not told, where nobody says otherwise. */
+/** What handlers do with errors that callers do not see, where nobody says otherwise. */
 export function warn(error: unknown): void {
   process.emitWarning(error instanceof Error ? error.message : String(error), 'PlaitWarning');
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 
-/** What the worker of `plait dev` is told when the server is there. */
+/** What the worker of `plait dev` gets when the server is there. */
 export interface ServeMessage {
   address: string;
   taskQueue: string;

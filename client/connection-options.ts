@@ -2,7 +2,7 @@ import type { ConnectionOptions } from '@temporalio/client';
 import { defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 
 /**
- * What a server's answer may have. gRPC takes 4 MB unless it is told otherwise, and one event of a history, or
+ * What a server's answer may have. gRPC takes 4 MB unless it is set otherwise, and one event of a history, or
  * the description of a wide turn, may be larger: the SDK means to allow this much as well.
  */
 const ANSWER_BYTES = 128 * 1024 * 1024;
@@ -39,7 +39,7 @@ const retryWhileOpen: Interceptor = (options, nextCall) => {
     try {
       return nextCall(again);
     } catch (error) {
-      // Whoever sends a first attempt catches this.
+      // The sender of a first attempt catches this.
       if (failure === undefined) throw error;
       isClosed = true;
       return endedWith(failure);

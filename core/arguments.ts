@@ -27,7 +27,7 @@ export function functionProblem(name: string, value: unknown): string | undefine
   return problemOfFunction(name, value, notCallable);
 }
 
-/** A function that may return a generator, for whoever goes through what it yields. */
+/** A function that may return a generator, for a caller that goes through what it yields. */
 export function sourceProblem(name: string, value: unknown): string | undefined {
   return problemOfFunction(name, value, notCallableAsSource);
 }

@@ -6,7 +6,7 @@ import { isRecord, shorten } from './json.ts';
 export const INVALID_TURN = 'plait.InvalidTurn';
 /** The arguments of the session are wrong; nothing was done. */
 export const INVALID_SESSION = 'plait.InvalidSession';
-/** A message was not taken; the session is as it was. */
+/** A message was rejected; the session is as it was. */
 export const SEND_REJECTED = 'plait.SendRejected';
 /** The same, because a turn runs and the message would not wait. */
 export const SESSION_BUSY = 'plait.SessionBusy';
@@ -40,9 +40,9 @@ export const WORKER_SHUTDOWN = 'plait.WorkerShutdown';
 export const MODEL_CALL_FAILED = 'plait.ModelCallFailed';
 /** The agent's `wallTime` was up while the model was asked for the first time; the turn ends validly. */
 export const TIME_IS_UP = 'plait.TimeIsUp';
-/** A decision about a call was refused; the call was not touched. */
+/** A decision about a call was rejected; the call was not touched. */
 export const DECISION_REJECTED = 'plait.DecisionRejected';
-/** A result from outside was refused; the call was not touched. */
+/** A result from outside was rejected; the call was not touched. */
 export const COMPLETION_REJECTED = 'plait.CompletionRejected';
 /** Something other than a turn or a session scheduled an activity of Plait, which did not run. */
 export const OUTSIDE_OF_TURN = 'plait.OutsideOfTurn';
@@ -57,7 +57,7 @@ export const STORED_OBJECT_LOST = 'plait.StoredObjectLost';
 /** The storage has it, and its content is not what was stored. */
 export const STORED_OBJECT_DAMAGED = 'plait.StoredObjectDamaged';
 
-/** What a failed attempt tells of itself, in the details of its failure. */
+/** What a failed attempt reports of itself, in the details of its failure. */
 export interface AttemptReport {
   attempt: number;
   /** Milliseconds since the epoch. */
@@ -113,7 +113,7 @@ export function heartbeatRecord(details: unknown): HeartbeatRecord | undefined {
     : undefined;
 }
 
-/** What the model activity tells of a failed request. */
+/** What the model activity reports of a failed request. */
 export interface ModelErrorReport {
   /** The API's error type, for example `overloaded_error`; or how the connection failed. */
   type: string;
@@ -129,7 +129,7 @@ const OVERLOADED = new Set([
   'serviceUnavailableException',
 ]);
 
-/** Whether the model could not be asked because it has too much to do; also told within a stream. */
+/** Whether the model could not be asked because it has too much to do; also reported within a stream. */
 export function isOverloaded({ status, type }: ModelErrorReport): boolean {
   return status === 529 || OVERLOADED.has(type);
 }

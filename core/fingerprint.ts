@@ -7,7 +7,7 @@ const PRIME = 0x01000193;
  * A short text that differs for values with different contents, nearly always: enough to notice that
  * a key was used for two things. FNV-1a over two halves; the workflow sandbox has no SHA.
  *
- * Stored data is told by its digest: where it lies differs each time when it is encrypted.
+ * Stored data counts by its digest: where it lies differs each time when it is encrypted.
  */
 export function fingerprint(value: unknown): string {
   let a = 0x811c9dc5;

@@ -1,7 +1,7 @@
 import type { MetricMeter } from '@temporalio/common';
 
 // Every metric of Plait. docs/observability.md lists them; dashboards and alerts are made of them, so a name
-// stays as it is. Units stand in the names: the exporter of the SDK adds its own only where it is told to.
+// stays as it is. Units stand in the names: the exporter of the SDK adds its own only where it is asked to.
 
 interface Metric {
   type: 'counter' | 'histogram';

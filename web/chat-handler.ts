@@ -38,7 +38,7 @@ export interface ChatHandlerOptions<Context = unknown> {
    */
   whenBusy?: 'reject' | 'queue' | 'interrupt';
   /**
-   * Whether pages get what the model writes into calls. Without it, whoever decides about a call does not see what
+   * Whether pages get what the model writes into calls. Without it, a person who decides about a call does not see what
    * it would do. @default true
    */
   inputs?: boolean;
@@ -48,7 +48,7 @@ export interface ChatHandlerOptions<Context = unknown> {
    */
   outputs?: boolean;
   /**
-   * Called with errors that pages are not told: Temporal or the storage does not answer, `authorize` throws.
+   * Called with errors that pages do not see: Temporal or the storage does not answer, `authorize` throws.
    * @default a warning of the process, of the type `PlaitWarning`
    */
   onError?: (error: unknown) => void;
@@ -135,7 +135,7 @@ export function chatHandler<Context = unknown>(options: ChatHandlerOptions<Conte
   };
 }
 
-/** Errors about what the page has asked for, in words for whoever looks at it. */
+/** Errors about what the page has asked for, in words for the people who look at it. */
 const ABOUT_THE_REQUEST: Partial<Record<PlaitErrorCode, [status: number, text: string]>> = {
   INVALID_TURN: [
     400,
@@ -148,7 +148,7 @@ const ABOUT_THE_REQUEST: Partial<Record<PlaitErrorCode, [status: number, text: s
   TURN_NOT_FOUND: [404, 'There is no such turn.'],
 };
 
-/** An error in words. What does not concern the page is reported, and not told. */
+/** An error in words. What does not concern the page is reported, and not shown. */
 function failure(error: unknown, report: (error: unknown) => void): Response {
   if (error instanceof HttpError) return textResponse(error.status, error.message);
   const code = error instanceof PlaitError ? error.code : undefined;

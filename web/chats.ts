@@ -34,7 +34,7 @@ export interface ChatsOptions {
   inputs: boolean;
   /** Whether pages get what tools returned. */
   outputs: boolean;
-  /** Called with what pages are not told. */
+  /** Called with errors that pages do not see. */
   onError: (error: unknown) => void;
 }
 

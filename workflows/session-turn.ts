@@ -69,7 +69,7 @@ export class SessionTurn {
     return { ...this.turn, startedAt: this.startedAt, steering: this.steering };
   }
 
-  /** Hands a message to the turn. Whether it took it in is told by its result. */
+  /** Hands a message to the turn. Its result says whether it took it in. */
   add(message: SteeringMessage): void {
     this.steering = [...this.steering, message];
     if (this.child !== undefined) steer(this.child, message);

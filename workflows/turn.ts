@@ -68,17 +68,17 @@ export class Turn {
 
   constructor(args: TurnArgs, beginning: TurnBeginning | undefined, carrier: unknown) {
     const carried = beginning?.type === 'continued' ? continuedTurn(beginning) : undefined;
+    const conversation = beginning?.type === 'session' ? beginning : undefined;
     this.args = args;
     this.owner = ownerOf(workflowInfo());
     this.beginning = beginning;
-    const levels = beginning !== undefined && 'levels' in beginning ? beginning.levels : undefined;
+    const levels = beginning?.type === 'too large' ? undefined : beginning?.levels;
     const isOfSession =
       carried?.ofSession ?? (beginning !== undefined && beginning.type !== 'sub-agent');
     this.caller = isOfSession ? 'session' : levels === undefined ? 'client' : 'turn';
     this.levels = levels ?? Infinity;
-    this.agent = beginning !== undefined && 'agent' in beginning ? beginning.agent : undefined;
+    this.agent = carried?.agent ?? conversation?.agent;
     this.begunAt = carried?.begunAt ?? workflowInfo().startTime.getTime();
-    const conversation = beginning?.type === 'session' ? beginning : undefined;
     this.state = carried?.state ?? beginTurn(openingMessages(args), conversation);
     this.seen = new SeenUpdates(carried?.seen);
     this.approvals = new Approvals(this.seen);

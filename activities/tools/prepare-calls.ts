@@ -217,7 +217,7 @@ async function withSession(
   }
 }
 
-/** Which call it is, and for whom, as functions of a declaration are told. */
+/** Which call it is, and for whom, as functions of a declaration get it. */
 function callContext(
   { name }: AgentDefinition,
   callId: string,

@@ -8,7 +8,7 @@ import { startScriptedModel } from '../scripted-model.ts';
 import { styleFor } from '../style.ts';
 import { configuredTarget } from '../temporal-target.ts';
 
-/** The process of `plait dev` that runs the agents. It loads them, and serves them when it is told to. */
+/** The process of `plait dev` that runs the agents. It loads them, and serves them when it is asked to. */
 export async function devWorkerCommand(
   module: string,
   options: { model?: string },
@@ -17,10 +17,10 @@ export async function devWorkerCommand(
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   const agents = await loadAgents(module);
   const model = await startScriptedModel(options.model);
-  const told = once(process, 'message') as Promise<[ServeMessage]>;
+  const message = once(process, 'message') as Promise<[ServeMessage]>;
   process.send?.('loaded');
   const { serveAgents } = await import('../serve-agents.ts');
-  const [{ address, taskQueue, storage }] = await told;
+  const [{ address, taskQueue, storage }] = await message;
   const target = configuredTarget();
   const queueOption = taskQueue === DEFAULT_TASK_QUEUE ? '' : ` --task-queue ${taskQueue}`;
   await serveAgents({

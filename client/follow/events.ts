@@ -48,7 +48,7 @@ export type Ending =
       type: 'failed';
       message: string;
       failureType?: string;
-      /** Whoever failed wants no other attempt. */
+      /** The failure says that there must be no other attempt. */
       isFinal?: true;
       details?: readonly unknown[];
     }
@@ -60,7 +60,7 @@ export interface ScheduledLimits extends TimeLimits {
   nonRetryableErrorTypes: readonly string[];
 }
 
-/** How an activity is tried again, as Temporal was told; times in milliseconds. */
+/** How an activity is tried again, as Temporal was asked to; times in milliseconds. */
 export interface RetryLimits {
   initialInterval: number;
   backoffCoefficient: number;

@@ -1,4 +1,4 @@
-// The ids of spans follow from what they are about, so whoever writes one, and however often, writes the same.
+// The ids of spans follow from what they are about, so all who write one, and however often, write the same.
 
 /** A workflow that runs a turn, by what names it for ever. */
 export interface TurnKey {

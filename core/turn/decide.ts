@@ -58,9 +58,9 @@ export interface AwaitBackground {
   /**
    * What the turn would do if none ran there:
    *
-   * - stop: the model has ended its turn. A steering message ends the wait, too.
-   * - ask the model: what may still be spent is reserved for them.
-   * - either of the others in a new run, which they would not survive
+   * - `stop`: the model has ended its turn. A steering message ends the wait, too.
+   * - `ask model`: what may still be spent is reserved for them
+   * - `continue as new`: they would not survive the new run
    */
   before: Stop | AskModel | ContinueAsNew;
 }
@@ -169,7 +169,7 @@ function afterCommit(
   }
   switch (asks.type) {
     case 'run tools':
-      return inThisRun(state, agent, { type: 'run tools', agent, calls, prepared }, now);
+      return inRunWithRoom(state, agent, { type: 'run tools', agent, calls, prepared }, now);
     case 'ask again':
       return goOn(state, agent, now);
     case 'repair output':
@@ -200,8 +200,8 @@ export function afterResults(
   if (reached !== undefined) return stopAt(state, reached, agent, now, true);
   // While the API's own tools are at work, nothing but results may stand here.
   const isOpen = openServerCalls(state.transcript.tail).length > 0;
-  const told = commitLateResults(state, 'after results', room);
-  const steered = isOpen ? told : commitSteering(told, 'after results', agent.notes);
+  const withLate = commitLateResults(state, 'after results', room);
+  const steered = isOpen ? withLate : commitSteering(withLate, 'after results', agent.notes);
   return ask(steered, agent, now);
 }
 
@@ -220,7 +220,7 @@ export function afterBackground(
     case 'ask model':
       return ask(commitLateResults(state, 'after results', roomOf(agent)), agent, now);
     case 'continue as new':
-      return inThisRun(state, agent, before.next, now);
+      return inRunWithRoom(state, agent, before.next, now);
   }
 }
 
@@ -273,7 +273,7 @@ export function budgetOf({ limits }: TurnArgs, agent: PinnedAgent | undefined): 
 function ask(state: TurnState, agent: PinnedAgent | undefined, now: Circumstances): Decision {
   const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
   if (reached === undefined) return { state, next: unlessReserved(state, agent, ASK_MODEL, now) };
-  // A refusal may have used up the rest: what was found before it can still be told.
+  // A refusal may have used up the rest: the model can still say what it found before.
   const hasResults = state.calls.at(-1)?.round === state.rounds;
   return stopAt(state, reached, agent, now, hasResults);
 }
@@ -281,7 +281,7 @@ function ask(state: TurnState, agent: PinnedAgent | undefined, now: Circumstance
 /** Asks the model again, in a new run where this one's history is long. */
 function goOn(state: TurnState, agent: PinnedAgent, now: Circumstances): Decision {
   const end = mustEnd(state, roomOf(agent), now);
-  return end === undefined ? inThisRun(state, agent, ASK_MODEL, now) : stopWith(state, end);
+  return end === undefined ? inRunWithRoom(state, agent, ASK_MODEL, now) : stopWith(state, end);
 }
 
 /** What is reserved for calls in the background may come back: the turn does not end for it, but waits. */
@@ -300,10 +300,10 @@ function unlessReserved(
 }
 
 /**
- * Takes the step, in a new run where this one's history is long. What runs in the background would not survive
- * that: as long as there is room the turn goes on in this run, and then it waits.
+ * Takes the step, in a new run where this one's history is long. Calls in the background would not survive that:
+ * with some, the turn stays in this run until its history is full, and then waits for them.
  */
-function inThisRun(
+function inRunWithRoom(
   state: TurnState,
   agent: PinnedAgent,
   next: AskModel | RunTools,
@@ -343,20 +343,20 @@ function afterEndTurn(
   const isSteered = state.steering.length > 0;
   if (running === 0 && !isLate && !isSteered) return stopWith(state, stop);
   if (mustEnd(state, room, now) !== undefined) return stopWith(state, stop);
-  const told = isLate ? commitLateResults(state, 'after end_turn', room) : state;
+  const withLate = isLate ? commitLateResults(state, 'after end_turn', room) : state;
   const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
   if (reached !== undefined) {
     // Without what runs there, the answer is as whole as it can be.
     return running > 0 || isLate
-      ? stopAt(told, reached, agent, now, isLate)
+      ? stopAt(withLate, reached, agent, now, isLate)
       : stopWith(state, stop);
   }
   if (!isLate && !isSteered) {
     return { state, next: { type: 'await background', agent, running: running - 1, before: stop } };
   }
-  const steered = commitSteering(told, 'after end_turn');
+  const steered = commitSteering(withLate, 'after end_turn');
   const next = unlessReserved(steered, agent, ASK_MODEL, now);
-  return next === ASK_MODEL ? inThisRun(steered, agent, next, now) : { state: steered, next };
+  return next === ASK_MODEL ? inRunWithRoom(steered, agent, next, now) : { state: steered, next };
 }
 
 function mustEnd(state: TurnState, room: Room, { cancelled }: Circumstances): Stop | undefined {

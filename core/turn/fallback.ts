@@ -17,7 +17,7 @@ export function nextFallback(
   return fallbacks.slice(after).find(({ on }) => on.includes(reason))?.model;
 }
 
-/** What `model` is told of the agent: the spec, and what its fallback changes about it. */
+/** What requests to `model` say of the agent: the spec, and what its fallback changes about it. */
 export function specFor(spec: AgentSpec, model: string): AgentSpec {
   const { fallbacks, ...own } = spec;
   const fallback = fallbacks?.find((one) => one.model === model);

@@ -86,11 +86,11 @@ export interface Deny {
   callId: string;
   /** Who decides: a name or an address, for the record. */
   by: string;
-  /** Why; the model is told. */
+  /** Why; the model reads it. */
   reason?: string;
   /** The `number` of the `question` that it declines to answer, where the call has one. */
   question?: number;
-  /** The question is closed without a choice, which MCP tells from declining (`cancel`). Only with `question`. */
+  /** The question is closed without a choice, which MCP distinguishes from declining (`cancel`). Only with `question`. */
   dismiss?: true;
   /** For the worker's `authorizeDecision`, such as a signed token. It stands in history. */
   proof?: string;
@@ -131,7 +131,7 @@ export interface Completion {
   result: CompletionResult;
 }
 
-/** What the tool would have returned, or why there is nothing: the model is told either. */
+/** What the tool would have returned, or why there is nothing: the model reads either. */
 export type CompletionResult =
   | { type: 'succeeded'; value: Json }
   | { type: 'failed'; message: string };

@@ -80,7 +80,7 @@ const ABOUT_THE_REQUEST: ReadonlySet<PlaitErrorCode> = new Set([
   'TURN_NOT_FOUND',
 ]);
 
-/** An error in words. What does not concern the caller is reported, and not told. */
+/** An error in words. What does not concern the caller is reported, and not shown. */
 export function failureAnswer(error: unknown, report: (error: unknown) => void): CallToolResult {
   if (error instanceof PlaitError && ABOUT_THE_REQUEST.has(error.code)) {
     return errorAnswer(causeless(error));

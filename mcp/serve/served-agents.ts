@@ -25,7 +25,7 @@ export interface ServedAgentsOptions {
   agents: readonly AgentDefinition[];
   /** How long a call waits for the end of its turn, in milliseconds. */
   answerWithin: number;
-  /** Called with what callers are not told. */
+  /** Called with errors that callers do not see. */
   onError: (error: unknown) => void;
 }
 
@@ -112,7 +112,7 @@ export class ServedAgents {
       {
         description: agent.description ?? `Asks the agent ${agent.name}.`,
         inputSchema: z.object({ prompt }),
-        ...(outputSchema === undefined ? {} : { outputSchema }),
+        ...defined({ outputSchema }),
       },
       ({ prompt }, ctx) =>
         this.inWords(async () => {

@@ -186,7 +186,7 @@ export function defineEval<Context = unknown, Output = unknown>(
     const problems = evalProblems(checked);
     if (problems.length > 0) throw wrongOptions(subject, problems);
     const { name = checked.agent.name, cases, ...others } = checked;
-    // Whoever declares a case knows the types of the agent. From here on, they do not matter.
+    // The author of a case knows the types of the agent. From here on, they do not matter.
     return defined({ ...others, name, cases: cases.map((one) => defined(one)) }) as Eval;
   });
 }

@@ -306,7 +306,7 @@ function waitsText({ call, asked }: ApprovalQuestion): string {
     : `${call.name} waits for the answer to question ${asked.number}`;
 }
 
-/** Whoever takes a question for an approval would send a server an answer that nobody has given. */
+/** A person who takes a question for an approval would send a server an answer that nobody has given. */
 function otherQuestionText({ question, request }: Waiting, decision: Approve | Deny): string {
   const { callId } = request;
   const { asked } = question;
