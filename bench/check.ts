@@ -75,7 +75,7 @@ export function pairedRatio(ours: readonly number[], theirs: readonly number[]):
 const FLOOR = 0.05;
 /** A few pairs may agree by chance, so their spread says little. */
 const FEW = { pairs: 5, floor: 0.1 };
-/** A difference of so many standard errors is no chance. */
+/** A difference of so many standard errors is not chance. */
 const ERRORS = 3;
 
 /** By how much two ratios may differ, relative to the first. */

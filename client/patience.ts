@@ -44,7 +44,7 @@ interface Wait {
 
 /**
  * Says what a caller waits for who would otherwise wait without a word: a server that does not answer, or
- * work that no worker takes. A turn that waits for a person or for a tool that runs is no reason.
+ * work that no worker takes. A turn that waits for a person or for a tool that runs is not a reason.
  */
 export class Patience {
   private readonly client: Client;

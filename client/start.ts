@@ -121,7 +121,7 @@ export async function startSession(
   }
   rejectIf(InvalidSessionError, optionalTextProblem('sessionId', options.sessionId));
   const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
-  // What are no messages at all is for the check to say.
+  // Anything but messages is left to the check.
   const messages = areMessages(given) ? withoutThinking(given) : (given as Message[]);
   const args = sessionArgs(agent, options, messages);
   const inputDigest = digestOf(args);

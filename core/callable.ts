@@ -29,7 +29,7 @@ function isClass(value: object): boolean {
   return isConstructor(value) && isBoundClass(value);
 }
 
-/** Runs nothing of it. Methods, arrow functions and async functions are none. */
+/** Runs nothing of it. Methods, arrow functions and async functions are not constructors. */
 function isConstructor(value: object): boolean {
   try {
     Reflect.construct(Object, [], value as new () => object);

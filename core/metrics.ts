@@ -116,7 +116,7 @@ export function measured<Name extends MetricName>(
   return { metric, value, labels };
 }
 
-/** Clocks differ: a time that would be negative is none. */
+/** Clocks differ: a time that would be negative counts as 0. */
 export function seconds(milliseconds: number): number {
   return Math.max(0, milliseconds) / 1_000;
 }

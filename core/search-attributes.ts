@@ -75,7 +75,7 @@ const VALUE_LIMIT = 255;
 
 /** What is wrong with the name of a user, if anything: the end of a sentence. */
 export function userProblem(user: unknown): string | undefined {
-  if (typeof user !== 'string') return 'is no text';
+  if (typeof user !== 'string') return 'is not a text';
   if (user === '') return 'is empty';
   // PostgreSQL cannot store a NUL, and would drop the turn from every list without a word.
   if (/\p{Cc}/u.test(user)) return 'holds control characters';

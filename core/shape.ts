@@ -243,7 +243,7 @@ export function closed<T>(what: string, fields: Fields<T>): Shape<T> {
   };
 }
 
-/** A whole argument that is an object; `sentence` says which, where it is none. */
+/** A whole argument that is an object; `sentence` says which, where it is not. */
 export function argument<T>(sentence: string, shape: Shape<T>): Shape<T> {
   return (value, at) => (isObject(value) ? shape(value, at) : sentence);
 }

@@ -255,7 +255,7 @@ export class Chats {
     const { decides } = caller;
     if (decides === undefined) throw new HttpError(403, 'You may not decide about calls.');
     const turn = await this.reach(turnId, caller);
-    // What was decided already, by whomever, is no mistake of this page: it learns the outcome.
+    // A call that was decided already is skipped: the page learns the outcome.
     const waiting = new Set((await turn.approvals()).map(({ callId }) => callId));
     for (const { callId, approved, reason } of decisions) {
       if (!waiting.has(callId)) continue;

@@ -75,7 +75,7 @@ export class Session {
     this.args = args;
     this.carrier = carrier instanceof TraceCarrier ? carrier : new TraceCarrier();
     this.memory = carried ?? beginSession(args);
-    // A message that came with the start is taken as soon as there is a handler.
+    // A message that came with the start is handled as soon as there is a handler.
     if (carried === undefined) this.log({ type: 'session began' });
     setHandler(sendUpdate, (send, trace) => this.send(send, trace), {
       validator: (send: Send, _trace?: unknown) => {

@@ -191,7 +191,7 @@ export const SECOND_CHANCES: readonly SecondChance[] = [
   },
 ];
 
-/** That none was given, where code waits in one, is another error, and leaving it out is no cure for it. */
+/** That none was given, where code waits in one, is another error, and leaving it out does not help. */
 function isAboutContainer({ report, message }: Failure): boolean {
   const { status } = report;
   const isRejected = status === 400 || status === 404;

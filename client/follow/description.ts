@@ -99,7 +99,7 @@ export async function failureMessage(
 }
 
 /**
- * The turns that calls of the turn wait for, and that are no children of this run: those of sessions, and those
+ * The turns that calls of the turn wait for, and that are not children of this run: those of sessions, and those
  * that began before the turn was reset. The activities that wait name them.
  */
 export async function awaitedTurns(

@@ -133,9 +133,9 @@ export type TurnEvent =
   /** Of the last attempt. `lastFailure` says why the one before it failed. */
   | { type: 'started'; at: number; key: string; attempt: number; lastFailure?: string }
   | { type: 'cancelRequested'; key: string }
-  /** `key` is the id of this event. It counts once it is taken. */
+  /** `key` is the id of this event. It counts once it is accepted. */
   | { type: 'decisionSent'; key: string; callId: string; approval: CallApproval }
-  | { type: 'decisionTaken'; key: string; at: number }
+  | { type: 'decisionAccepted'; key: string; at: number }
   | { type: 'ended'; at: number; key: string; ending: Ending }
   /** Of a call that ran within its workflow task: nothing was recorded before. */
   | { type: 'endedLocally'; at: number; callId: string; report: AttemptReport; ending: Ending }
@@ -215,7 +215,7 @@ async function readActivityEvent(
   };
 }
 
-/** The turn of a session is none of its children: an activity waits for it, and its argument names the call. */
+/** The turn of a session is not one of its children: an activity waits for it, and its argument names the call. */
 async function calledSession(
   event: HistoryEvent,
   at: number,
@@ -346,7 +346,7 @@ async function readDecision(
     workflowExecutionUpdateCompletedEventAttributes: completed,
   } = event;
   if (completed?.outcome?.success) {
-    return { type: 'decisionTaken', at, key: String(completed.acceptedEventId) };
+    return { type: 'decisionAccepted', at, key: String(completed.acceptedEventId) };
   }
   const { name, args } = accepted?.acceptedRequest?.input ?? {};
   if (name !== APPROVE_UPDATE && name !== DENY_UPDATE) return undefined;

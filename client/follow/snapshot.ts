@@ -127,7 +127,7 @@ export function waitsForPerson({ state, message }: ActivitySnapshot): boolean {
 /** The whole question is in `turn.approvals()`. */
 const MAX_QUESTION = 500;
 
-/** The states that are no outcomes. */
+/** The states that are not outcomes. */
 const OPEN: Readonly<Record<Exclude<ActivityState, OutcomeType>, true>> = {
   scheduled: true,
   waiting: true,

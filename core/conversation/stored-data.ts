@@ -126,7 +126,7 @@ function* lookAlikes(value: unknown, path: string, depth: number): Generator<str
   return undefined;
 }
 
-/** The same with such things as texts, which are no references wherever the value goes. */
+/** The same with such things as texts, which are not references wherever the value goes. */
 export function withoutLookAlikes<T>(value: T): T {
   return mapData(value, (data) => (typeof data === 'string' ? data : JSON.stringify(data)));
 }

@@ -10,7 +10,7 @@ import type { SendReceipt, SessionState } from './protocol.ts';
 /** What has happened. */
 export type SessionEvent =
   | { type: 'session began' }
-  /** A message was taken that was not sent before. */
+  /** A message was accepted that was not sent before. */
   | { type: 'message received'; receipt: SendReceipt; waiting: number }
   /** A turn of the session is over, and its conversation taken in. */
   | { type: 'turn recorded'; turnId: string; outcome: TurnOutcome; milliseconds: number }

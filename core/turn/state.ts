@@ -275,7 +275,7 @@ export function fallbackOfRefusal({
   return fallback?.because === 'refusal' ? fallback : refusalFallback;
 }
 
-/** A refusal is no round: the next model is asked what this one was asked. */
+/** A refusal is not a round: the next model is asked what this one was asked. */
 export function commitRefusal(state: TurnState, refused: ModelReply): TurnState {
   return { ...state, usage: addUsage(state.usage, refused.usage) };
 }

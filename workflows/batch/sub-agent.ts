@@ -107,7 +107,7 @@ export function runSubAgent(
 const NOT_NAMED =
   'the worker that had the reply has an earlier version of Plait, which names no session';
 
-/** Sends the call to its session, whose turn is no child of this one. */
+/** Sends the call to its session, whose turn is not a child of this one. */
 async function runSessionTurn(
   batch: Batch,
   call: BatchCall,
