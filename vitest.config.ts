@@ -69,6 +69,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: PURE,
           globalSetup: ['test/fixtures/global-setup.ts'],
+          setupFiles: ['test/fixtures/quiet.ts'],
         },
       },
     ],

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, inject, test } from 'vitest';
 import { startMessagesServer } from '../testing/messages-server.ts';
 import { callTools, say } from '../testing/replies.ts';
 import { conversation } from '../testing/script.ts';
+import { installPlait } from './fixtures/install-plait.ts';
 import { folderInProject, PROJECT } from './fixtures/project-folder.ts';
 
 const execute = promisify(execFile);
@@ -39,28 +40,26 @@ test('every program of the README and of docs/basics.md compiles', async () => {
 });
 
 test('the first program of the README runs as it stands', async () => {
-  const folder = folderInProject('readme');
+  const folder = mkdtempSync(join(inject('scratch'), 'readme-'));
+  installPlait(folder, ['tsx', 'zod']);
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   await using model = await startMessagesServer({
     script: conversation('What did customer 1234 order?', [
       callTools({ get_orders: { customer_id: 1234 } }),
       ({ toolResults }) => say(`They ordered ${JSON.stringify(toolResults[0]?.content)}.`),
     ]),
   });
-  const program = join(folder, 'program.ts');
-  writeFileSync(program, blocks[0] ?? '');
+  writeFileSync(join(folder, 'program.ts'), blocks[0] ?? '');
 
-  const { stdout } = await execute(
-    process.execPath,
-    ['--import', 'tsx', '--conditions=plait-source', program],
-    {
-      env: {
-        ...process.env,
-        TEMPORAL_ADDRESS: inject('temporalAddress'),
-        ANTHROPIC_BASE_URL: model.url,
-        ANTHROPIC_API_KEY: 'test',
-      },
+  const { stdout } = await execute(process.execPath, ['--import', 'tsx', 'program.ts'], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      TEMPORAL_ADDRESS: inject('temporalAddress'),
+      ANTHROPIC_BASE_URL: model.url,
+      ANTHROPIC_API_KEY: 'test',
     },
-  );
+  });
 
   expect(stdout).toContain('They ordered');
   expect(stdout).toContain('A-17');

@@ -19,11 +19,6 @@ export function figuresOf({ calls }: Pick<TurnResult, 'calls'>): Figures {
   return { calls: times, sum, wall, ratio: sum / wall };
 }
 
-/** Whether two calls ever ran at the same time. */
-export function overlap(a: CallRecord, b: CallRecord): boolean {
-  return startOf(a) < endOf(b) && startOf(b) < endOf(a);
-}
-
 function startOf({ start }: CallRecord): number {
   return Date.parse(start);
 }

@@ -24,6 +24,7 @@ import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi
 import { withDefaults } from '../../client/connection-options.ts';
 import { createProject } from '../../cli/commands/init.ts';
 import { scriptedModel } from '../../testing/scripted-model.ts';
+import { installPlait } from '../fixtures/install-plait.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { newFolderInProject, PROJECT } from '../fixtures/project-folder.ts';
 
@@ -229,12 +230,7 @@ describe('what a page says that the server answers', () => {
 function installed(...pages: (Page | 'template')[]): string {
   const folder = mkdtempSync(join(inject('scratch'), 'tutorial-'));
   for (const page of pages) cpSync(join(tutorial, page), join(folder, page), { recursive: true });
-  mkdirSync(join(folder, 'node_modules'));
-  symlinkSync(inject('compiled'), join(folder, 'node_modules/plait'), 'junction');
-  for (const name of ['tsx', 'vitest', 'zod']) {
-    const target = join(PROJECT, 'node_modules', name);
-    symlinkSync(target, join(folder, 'node_modules', name), 'junction');
-  }
+  installPlait(folder, ['tsx', 'vitest', 'zod']);
   return folder;
 }
 

@@ -19,10 +19,6 @@ const names = readdirSync(folder, { withFileTypes: true })
 const startExample = (args: string[], options?: PlaitOptions) =>
   startNode([join(inject('compiled'), 'examples/run.js'), ...args], options);
 
-/** As `npm run example` does. */
-const startFromSource = (args: string[]) =>
-  startNode(['--import', 'tsx', '--conditions=plait-source', join(folder, 'run.ts'), ...args]);
-
 /** Whether the example's own Temporal server still runs. */
 async function leavesServer(stderr: string): Promise<boolean> {
   const [, address = ''] = /Temporal at (\S+),/.exec(stderr) ?? [];
@@ -92,7 +88,7 @@ test('the real model needs a key', async () => {
 });
 
 test('streaming-to-a-page prints what its README shows, then serves a page and its events until it is stopped', async () => {
-  const example = startFromSource(['streaming-to-a-page', '--keep']);
+  const example = startExample(['streaming-to-a-page', '--keep']);
   const said = await example.says('Press Ctrl-C to stop.');
   const [, url = ''] = /Open (\S+) in/.exec(said) ?? [];
   const page = await (await fetch(url)).text();

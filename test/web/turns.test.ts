@@ -75,7 +75,9 @@ beforeAll(async () => {
     },
     onError: (error) => errors.push(error),
   });
-  server = await onLoopback(createServer(getRequestListener(fetch) as RequestListener));
+  server = await onLoopback(
+    createServer(getRequestListener(fetch, { overrideGlobalObjects: false }) as RequestListener),
+  );
 });
 
 afterAll(async () => {
