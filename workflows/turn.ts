@@ -22,7 +22,7 @@ import type { Circumstances, Decision, NextStep } from '../core/turn/decide.ts';
 import { atBeginning, budgetOf } from '../core/turn/decide.ts';
 import { findSteeringProblem } from '../core/turn/doors.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
-import { findArgsProblem, InvalidTurnError, openingMessages } from '../core/turn/input.ts';
+import { findArgsProblem, inputMessages, InvalidTurnError } from '../core/turn/input.ts';
 import { NO_STORAGE } from '../core/turn/payload-room.ts';
 import { STEER_SIGNAL, TURN_STATE_QUERY } from '../core/turn/protocol.ts';
 import type { SessionTurnProgress } from '../core/turn/result.ts';
@@ -79,7 +79,7 @@ export class Turn {
     this.levels = levels ?? Infinity;
     this.agent = carried?.agent ?? conversation?.agent;
     this.begunAt = carried?.begunAt ?? workflowInfo().startTime.getTime();
-    this.state = carried?.state ?? beginTurn(openingMessages(args), conversation);
+    this.state = carried?.state ?? beginTurn(inputMessages(args.input), conversation);
     this.seen = new SeenUpdates(carried?.seen);
     this.approvals = new Approvals(this.seen);
     this.completions = new AsyncCompletions(this.seen);
