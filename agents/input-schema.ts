@@ -51,6 +51,21 @@ export function compileSchema(subject: string, schema: InputSchema): CompiledSch
 }
 
 /**
+ * For a schema of Plait's own, which is known to be valid. It is compiled when the first input is checked: Ajv
+ * takes longer for its first schema than all else that a process does to load Plait.
+ */
+export function ownSchema(subject: string, schema: JsonSchema): CompiledSchema {
+  let compiled: CompiledSchema | undefined;
+  return {
+    jsonSchema: schema,
+    parse: async (input) => {
+      compiled ??= compileSchema(subject, schema);
+      return await compiled.parse(input);
+    },
+  };
+}
+
+/**
  * The schema of somebody else's tool, as the API takes it. Throws where it would not. Not compiled: of hundreds
  * of tools few are called, and the worker does other things meanwhile.
  */
