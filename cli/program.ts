@@ -3,6 +3,7 @@ import { duration } from '../agents/check-options.ts';
 import { inexactText } from '../core/calls/texts.ts';
 import { inexactOf } from '../core/conversation/exact-json.ts';
 import type { ListedStatus } from '../client/lists.ts';
+import { membersOf } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { SessionStatus } from '../core/session/protocol.ts';
 import type { ApprovalsCommandOptions } from './commands/approvals.ts';
@@ -312,15 +313,15 @@ function addTurns(program: Command, exitWith: ExitWith): void {
     });
 }
 
-const TURN_STATUSES: readonly ListedStatus[] = [
-  'running',
-  'completed',
-  'failed',
-  'cancelled',
-  'terminated',
-  'timedOut',
-];
-const SESSION_STATUSES: readonly SessionStatus[] = ['idle', 'busy', 'closed'];
+const TURN_STATUSES = membersOf<ListedStatus>({
+  running: true,
+  completed: true,
+  failed: true,
+  cancelled: true,
+  terminated: true,
+  timedOut: true,
+});
+const SESSION_STATUSES = membersOf<SessionStatus>({ idle: true, busy: true, closed: true });
 
 function addSessions(program: Command, exitWith: ExitWith): void {
   addList(program.command('sessions').description('list the sessions, open ones first'))

@@ -13,13 +13,14 @@ import {
 } from '../core/arguments.ts';
 import { DURATION, isDuration } from '../core/duration.ts';
 import { causeChain } from '../core/failures.ts';
+import type { EveryField } from '../core/json.ts';
 import { defined, isRecord, jsonBytes } from '../core/json.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import { sessionAttributes, turnAttributes, userProblem } from '../core/search-attributes.ts';
 import { checkSessionArgs } from '../core/session/input.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn/input.ts';
-import type { TurnArgs, TurnInput } from '../core/turn/input.ts';
+import type { SharedArgs, TurnArgs, TurnInput } from '../core/turn/input.ts';
 import { MAX_RESULT_BYTES } from '../core/turn/payload-room.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError } from './errors.ts';
@@ -97,14 +98,15 @@ function shared(
   rejectIf(Invalid, jsonProblem('context', context));
   const timeout = milliseconds('batchTimeout', batchTimeout, Invalid);
   const budget = budgetOf(limits, Invalid);
-  return defined({
+  const args: EveryField<Omit<SharedArgs, 'agent'>> = {
     context,
     onToolFailure,
     batchTimeout: timeout,
     limits: budget,
     onLimit,
     stream,
-  });
+  };
+  return defined(args);
 }
 
 /** The error for wrong options: of a turn, or of a session. */

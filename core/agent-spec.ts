@@ -11,6 +11,7 @@ import type { CompactionParams } from './conversation/compaction.ts';
 import type { SteeringStyle } from './turn/steering.ts';
 import type { Prices } from './turn/prices.ts';
 import type { ToolPolicy } from './calls/tool-policy.ts';
+import { membersOf } from './json.ts';
 
 /** A JSON Schema (draft 2020-12) of an object. */
 export type OutputSchema = Record<string, unknown>;
@@ -69,9 +70,9 @@ export interface ServedAnnotations {
 }
 
 /** Why a turn goes on with another model: the one before was overloaded, or declined to answer. */
-export type FallbackReason = (typeof FALLBACK_REASONS)[number];
+export type FallbackReason = 'overloaded' | 'refusal';
 
-export const FALLBACK_REASONS = ['overloaded', 'refusal'] as const;
+export const FALLBACK_REASONS = membersOf<FallbackReason>({ overloaded: true, refusal: true });
 
 /** How a request to a fallback differs; `null` omits an option of the agent. */
 export interface FallbackSpec {

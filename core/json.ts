@@ -17,6 +17,11 @@ export function isPlain(value: object): boolean {
   );
 }
 
+/** All members of a union, in this order: `membersOf<Choice>({ yes: true, no: true })`. The compiler asks for what is missing. */
+export function membersOf<T extends string>(members: Readonly<Record<T, true>>): readonly T[] {
+  return Object.keys(members) as T[];
+}
+
 /**
  * Only the fields with a value: `{ ...defined({ reason }) }` has a `reason` only if there is one. An optional
  * property may be absent but not `undefined`, and JSON would drop it anyway.
@@ -28,6 +33,11 @@ export function defined<T extends object>(fields: T): Defined<T> {
   }
   return present as Defined<T>;
 }
+
+/** For `defined`: the compiler asks for the fields, too, that may be absent. */
+export type EveryField<T> = {
+  [K in keyof T]-?: object extends Pick<T, K> ? T[K] | undefined : T[K];
+};
 
 type Defined<T> = {
   [K in keyof T as undefined extends T[K] ? never : K]: T[K];

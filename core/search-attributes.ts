@@ -73,7 +73,7 @@ const VALUE_LIMIT = 255;
 
 /** What is wrong with the name of a user, as the end of a sentence; `undefined` if nothing is. */
 export function userProblem(user: unknown): string | undefined {
-  if (typeof user !== 'string') return 'is no text';
+  if (typeof user !== 'string') return 'is not a text';
   if (user === '') return 'is empty';
   // PostgreSQL cannot store a NUL, and would silently drop the turn from every list.
   if (/\p{Cc}/u.test(user)) return 'holds control characters';

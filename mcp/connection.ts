@@ -186,10 +186,10 @@ export class Connection {
     { ctx, answered }: { ctx: ToolContext; answered: AnsweredQuestions | undefined },
   ): Promise<ServedResult | ServedQuestions> {
     const { name } = this.options;
-    let told = 0;
+    let reportedAt = 0;
     const onprogress = ({ progress, total, message }: Progress) => {
-      if (Date.now() - told < PROGRESS_EVERY_MS) return;
-      told = Date.now();
+      if (Date.now() - reportedAt < PROGRESS_EVERY_MS) return;
+      reportedAt = Date.now();
       ctx.heartbeat({ progress, total, message: message && shorten(message, 1_000) });
     };
     // A server must not take a call with answers for another attempt at the call that it has answered.

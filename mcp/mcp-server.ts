@@ -54,7 +54,7 @@ export interface McpServerOptions<Context = unknown> {
   ttl?: Duration;
   /**
    * What a turn or session does that begins while the server cannot be reached: go on without its tools,
-   * which the model is told in one line, or `fail`. What it begins without it never gets. @default 'absent'
+   * which the model reads in one line, or `fail`. What it begins without it never gets. @default 'absent'
    */
   onUnavailable?: 'absent' | 'fail';
   /**

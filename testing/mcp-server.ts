@@ -69,7 +69,7 @@ export interface ScriptedMcpServer extends AsyncDisposable {
   readonly calls: readonly McpServerCall[];
   /** How often its tools were listed. */
   readonly lists: number;
-  /** Replaces the tools, and tells the clients that listen. */
+  /** Replaces the tools, and notifies the clients that listen. */
   setTools(tools: McpServerScript['tools']): void;
   /** Breaks all connections off, and takes no more. */
   close(): Promise<void>;

@@ -48,7 +48,7 @@ export interface ChatHandlerOptions<Context = unknown> {
    */
   outputs?: boolean;
   /**
-   * Called with errors that pages are not told: Temporal or the storage does not answer, `authorize` throws.
+   * Called with errors that pages do not see: Temporal or the storage does not answer, `authorize` throws.
    * @default a warning of the process, of the type `PlaitWarning`
    */
   onError?: (error: unknown) => void;

@@ -274,6 +274,7 @@ function outcomeChunk(
   }
 }
 
+/** Also for a reason that only a later version knows. */
 function finishReason(stopReason: StopReason | undefined): FinishReason {
   switch (stopReason) {
     case 'end_turn':
@@ -290,7 +291,13 @@ function finishReason(stopReason: StopReason | undefined): FinishReason {
     case 'tool_failure':
     case 'turn_too_large':
       return 'error';
-    default: // other limits, cancelled, unknown
-      return 'other';
+    case 'max_rounds':
+    case 'max_tool_calls':
+    case 'max_cost':
+    case 'max_wall_time':
+    case 'cancelled':
+    case 'unknown':
+    case undefined:
   }
+  return 'other';
 }

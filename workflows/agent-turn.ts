@@ -7,7 +7,7 @@ import { askLastWord, askModel } from './ask-model.ts';
 import { awaitBackground } from './await-background.ts';
 import { continueInNewRun, isContinuing } from './continue-as-new.ts';
 import type { EndedTurn } from './end-turn.ts';
-import { endTurn, stopAfter, turnFailure } from './end-turn.ts';
+import { endTurn, stopDespite, turnFailure } from './end-turn.ts';
 import { runTools } from './run-tools.ts';
 import { openTurn } from './turn.ts';
 import { readingAll } from './unreadable.ts';
@@ -18,9 +18,9 @@ import { readingAll } from './unreadable.ts';
  *
  * This loop only waits and commits. What comes next is decided in `core/turn/decide.ts`.
  *
- * Completes with a `TurnResult`, also when it was cancelled, refused or ran out of rounds. Fails
- * only when there is no such agent or the model cannot be asked; the failure's details then hold
- * the result so far. A turn of a session returns references instead of the messages, and that of a
+ * Completes with a `TurnResult`, also when it was cancelled, ended in a refusal or ran out of rounds.
+ * Fails only when there is no such agent or the model cannot be asked; the failure's details then
+ * hold the result so far. A turn of a session returns references instead of the messages, and that of a
  * sub-agent only what its calling turn needs.
  *
  * @param beginning what a session, a calling turn or an earlier run of the turn hands on; not for other
@@ -64,7 +64,7 @@ export async function agentTurn(
     }
   } catch (error) {
     if (isContinuing(error)) throw error;
-    const stop = stopAfter(turn, error);
+    const stop = stopDespite(turn, error);
     if (stop !== undefined) return await endTurn(turn, stop);
     throw await turnFailure(turn, error);
   }

@@ -1,5 +1,6 @@
 import { CancellationScope, ContinueAsNew, continueAsNew } from '@temporalio/workflow';
 import { references } from '../core/conversation/transcript.ts';
+import type { EveryField } from '../core/json.ts';
 import { defined } from '../core/json.ts';
 import type { ContinuedTurn, TurnBeginning } from '../core/turn/beginning.ts';
 import type { ContinueAsNew as ContinueStep, NextStep } from '../core/turn/decide.ts';
@@ -41,21 +42,19 @@ function carriedArgs(
   step: ContinueStep,
 ): RunArgs {
   const { agent, next } = step;
-  const carried: ContinuedTurn = {
+  const carried: EveryField<ContinuedTurn> = {
     state: { ...state, transcript: references(state.transcript) },
     agent,
     ofSession: caller === 'session',
     begunAt,
     seen: seen.list,
-    ...defined({
-      levels: Number.isFinite(levels) ? levels : undefined,
-      traced: trace.isOn ? (true as const) : undefined,
-      prepared: next.type === 'run tools' ? [...next.prepared] : undefined,
-    }),
+    levels: Number.isFinite(levels) ? levels : undefined,
+    traced: trace.isOn ? true : undefined,
+    prepared: next.type === 'run tools' ? [...next.prepared] : undefined,
   };
   // Without the input: the conversation holds it, and both together may not fit.
   return [
     { ...args, input: [] },
-    { type: 'continued', ...carried },
+    { type: 'continued', ...defined(carried) },
   ];
 }

@@ -16,7 +16,7 @@ import { shorten } from '../core/json.ts';
 import { CALL_MODEL, READ_TRANSCRIPT } from '../core/names.ts';
 import { NOT_STOPPED } from '../core/search-attributes.ts';
 import { outOfTime } from '../core/turn/budget.ts';
-import { endText, failureText as failureDetails } from '../core/turn/current-details.ts';
+import { endText, failureText } from '../core/turn/current-details.ts';
 import { budgetOf } from '../core/turn/decide.ts';
 import { roomOf } from '../core/turn/payload-room.ts';
 import type { SessionTurnResult, SubAgentTurnResult, TurnResult } from '../core/turn/result.ts';
@@ -72,7 +72,7 @@ export async function endTurn(turn: Turn, stop: Stop): Promise<EndedTurn> {
 }
 
 /** If the turn ends validly despite this error: because it was cancelled, or its time is up. */
-export function stopAfter({ args, agent }: Turn, error: unknown): Stop | undefined {
+export function stopDespite({ args, agent }: Turn, error: unknown): Stop | undefined {
   if (isCancellation(error)) return { type: 'stop', reason: 'cancelled' };
   const limit = timeThatIsUp(error, budgetOf(args, agent).wallTime);
   return limit === undefined ? undefined : outOfTime(limit);
@@ -88,9 +88,9 @@ export async function turnFailure(turn: Turn, error: unknown): Promise<Applicati
   await turn.background.stop();
   turn.answer(answerLostCalls(turn.state, Date.now()));
   const progress = await progressFor(turn, type);
-  const message = shorten(failureText(error, cause), MAX_MESSAGE);
+  const message = shorten(messageOf(error, cause), MAX_MESSAGE);
   const time = Date.now();
-  turn.show(failureDetails(turn.summaries ? message : type, time));
+  turn.show(failureText(turn.summaries ? message : type, time));
   const milliseconds = time - turn.begunAt;
   turn.report({ type: 'turn failed', state: turn.state, failure: type, milliseconds });
   await writeTrace(turn, { reason: type, end: time, failed: true });
@@ -105,7 +105,7 @@ export async function turnFailure(turn: Turn, error: unknown): Promise<Applicati
 /** In characters: the server rejects failures of some megabytes, and nobody reads them. */
 const MAX_MESSAGE = 4_000;
 
-function failureText(error: unknown, cause: unknown): string {
+function messageOf(error: unknown, cause: unknown): string {
   const text = rootCause(error) ?? String(error);
   if (!(cause instanceof TimeoutFailure)) return text;
   return `The model could not be asked: the workers that tried were lost or too slow (${text}).`;

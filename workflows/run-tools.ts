@@ -1,9 +1,11 @@
+import type { BatchPolicy } from '../core/calls/batch-policy.ts';
 import type { SettledCall } from '../core/calls/outcome.ts';
 import type { PreparedCall } from '../core/calls/prepared-call.ts';
 import type { BatchResults, RunTools } from '../core/turn/decide.ts';
 import { budgetOf, callsAllowed } from '../core/turn/decide.ts';
 import { DEFAULT_DEPTH } from '../core/calls/sub-agent.ts';
 import { committedBy } from '../core/turn/background.ts';
+import type { EveryField } from '../core/json.ts';
 import { defined } from '../core/json.ts';
 import { maxTextBytes, roomOf } from '../core/turn/payload-room.ts';
 import type { TurnEvent } from '../core/turn/events.ts';
@@ -21,6 +23,7 @@ export async function runTools(
 ): Promise<BatchResults> {
   const { args, owner, state, approvals, completions, background } = turn;
   const { context, onToolFailure, batchTimeout } = args;
+  const ofTurn: EveryField<Partial<BatchPolicy>> = { onToolFailure, batchTimeout };
   const start = Date.now();
   const ready = areReady(prepared)
     ? prepared
@@ -29,7 +32,7 @@ export async function runTools(
   const { elapsed } = turn.now();
   const batch = {
     agent,
-    policy: { ...agent.batch, ...defined({ onToolFailure, batchTimeout }) },
+    policy: { ...agent.batch, ...defined(ofTurn) },
     turnTime: turn.time,
     round: state.rounds,
     calls: calls.slice(0, run),

@@ -13,6 +13,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/create-activities.ts';
+import type { EveryField } from '../core/json.ts';
 import { defined } from '../core/json.ts';
 import { CANCEL_TURN, READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
 import type { SteeringMessage } from '../core/turn/steering.ts';
@@ -102,10 +103,16 @@ export class SessionTurn {
     const { transcript, stored, container, agent: pinned, fallback } = this.memory;
     const { turnId, input, stream = this.args.stream, calledBy } = this.turn;
     const limits = limitsOfTurn(this.args, this.memory, this.turn);
-    const args: TurnArgs = {
+    const args: EveryField<TurnArgs> = {
       agent,
       input,
-      ...defined({ context, onToolFailure, batchTimeout, limits, onLimit, stream }),
+      context,
+      onToolFailure,
+      batchTimeout,
+      limits,
+      onLimit,
+      output: undefined,
+      stream,
     };
     const conversation = {
       transcript,
@@ -122,7 +129,7 @@ export class SessionTurn {
     const start = () =>
       startChild<AgentTurn>(TURN_WORKFLOW, {
         workflowId: turnId,
-        args: [args, beginning],
+        args: [defined(args), beginning],
         // Wait even for a cancelled turn, because its result says what its tools did.
         cancellationType: 'WAIT_CANCELLATION_COMPLETED',
         parentClosePolicy: 'REQUEST_CANCEL',

@@ -22,7 +22,7 @@ import type { Circumstances, Decision, NextStep } from '../core/turn/decide.ts';
 import { atBeginning, budgetOf } from '../core/turn/decide.ts';
 import { findSteeringProblem } from '../core/turn/doors.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
-import { findArgsProblem, InvalidTurnError, openingMessages } from '../core/turn/input.ts';
+import { findArgsProblem, inputMessages, InvalidTurnError } from '../core/turn/input.ts';
 import { NO_STORAGE } from '../core/turn/payload-room.ts';
 import { STEER_SIGNAL, TURN_STATE_QUERY } from '../core/turn/protocol.ts';
 import type { SessionTurnProgress } from '../core/turn/result.ts';
@@ -68,18 +68,18 @@ export class Turn {
 
   constructor(args: TurnArgs, beginning: TurnBeginning | undefined, carrier: unknown) {
     const carried = beginning?.type === 'continued' ? continuedTurn(beginning) : undefined;
+    const conversation = beginning?.type === 'session' ? beginning : undefined;
     this.args = args;
     this.owner = ownerOf(workflowInfo());
     this.beginning = beginning;
-    const levels = beginning !== undefined && 'levels' in beginning ? beginning.levels : undefined;
+    const levels = beginning?.type === 'too large' ? undefined : beginning?.levels;
     const isOfSession =
       carried?.ofSession ?? (beginning !== undefined && beginning.type !== 'sub-agent');
     this.caller = isOfSession ? 'session' : levels === undefined ? 'client' : 'turn';
     this.levels = levels ?? Infinity;
-    this.agent = beginning !== undefined && 'agent' in beginning ? beginning.agent : undefined;
+    this.agent = carried?.agent ?? conversation?.agent;
     this.begunAt = carried?.begunAt ?? workflowInfo().startTime.getTime();
-    const conversation = beginning?.type === 'session' ? beginning : undefined;
-    this.state = carried?.state ?? beginTurn(openingMessages(args), conversation);
+    this.state = carried?.state ?? beginTurn(inputMessages(args.input), conversation);
     this.seen = new SeenUpdates(carried?.seen);
     this.approvals = new Approvals(this.seen);
     this.completions = new AsyncCompletions(this.seen);

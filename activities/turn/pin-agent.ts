@@ -8,6 +8,7 @@ import type { AgentSpec, PinnedAgent, SubAgentSpec } from '../../core/agent-spec
 import { INLINE_BYTES } from '../../core/conversation/transcript.ts';
 import { closest } from '../../core/closest.ts';
 import { AGENT_NOT_REGISTERED, causeChain, INVALID_TURN } from '../../core/failures.ts';
+import type { EveryField } from '../../core/json.ts';
 import { defined } from '../../core/json.ts';
 import type { Budget } from '../../core/turn/budget.ts';
 import type { Secrets } from '../model/secrets.ts';
@@ -52,25 +53,24 @@ export async function pinAgent(
     context: parsed,
   });
   const tools = [...served.with(agent, spec).tools.values()];
-  return {
+  const pinned: EveryField<PinnedAgent> = {
     name: agent.name,
     spec: await store.pin(spec),
     policies: tools.map(({ name, policy }) => [name, policy]),
     limits: agent.limits,
     batch: agent.batch,
-    ...(subAgents.length === 0 ? {} : { subAgents }),
-    ...defined({ background: agent.background }),
-    ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
-    ...(agent.onLimit === 'stop' ? {} : { onLimit: agent.onLimit }),
-    ...(agent.summaries ? {} : { summaries: false }),
-    ...defined({
-      prices: agent.prices,
-      fallbackPrices: agent.fallbackPrices,
-      modelTaskQueue: agent.modelTaskQueue,
-      outputRepairs: agent.outputRepairs,
-    }),
-    ...(modelsOf(agent.spec).every(takesSystemMessages) ? { notes: 'system' } : {}),
+    subAgents: subAgents.length === 0 ? undefined : subAgents,
+    background: agent.background,
+    announcesApprovals: agent.onApproval === undefined ? undefined : true,
+    onLimit: agent.onLimit === 'stop' ? undefined : agent.onLimit,
+    summaries: agent.summaries ? undefined : false,
+    prices: agent.prices,
+    fallbackPrices: agent.fallbackPrices,
+    modelTaskQueue: agent.modelTaskQueue,
+    outputRepairs: agent.outputRepairs,
+    notes: modelsOf(agent.spec).every(takesSystemMessages) ? 'system' : undefined,
   };
+  return defined(pinned);
 }
 
 interface PinOptions {

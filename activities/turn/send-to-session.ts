@@ -7,6 +7,7 @@ import {
 } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
+import { ANOTHER_WORKFLOW_HAS_ITS_ID } from '../../core/calls/texts.ts';
 import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import { SESSION_WORKFLOW } from '../../core/names.ts';
@@ -36,7 +37,7 @@ export async function sendToSession(args: SendToSessionArgs): Promise<SentMessag
   const known = await findWorkflow(client, args.sessionId);
   // A workflow of another type would not understand the message.
   if (known !== undefined && known.type !== SESSION_WORKFLOW) {
-    return { type: 'rejected', message: 'another workflow has its id. Choose another session id.' };
+    return { type: 'rejected', message: ANOTHER_WORKFLOW_HAS_ITS_ID };
   }
   try {
     const { turnId } = await client.withDeadline(Date.now() + ANSWER_MS, () => send(client, args));

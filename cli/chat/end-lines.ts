@@ -1,5 +1,6 @@
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
+import { stopKind } from '../../core/turn/stop-reason.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { Style } from '../style.ts';
@@ -25,16 +26,12 @@ export function endLines(end: TurnEnd, last: TurnSnapshot | undefined, style: St
 export function endCode(end: TurnEnd): ExitCode {
   if (end.type === 'failed') return EXIT_CODES.turnFailed;
   if (end.type === 'dropped') return EXIT_CODES.rejected;
-  return isRegular(end.result) ? EXIT_CODES.ok : EXIT_CODES.stoppedEarly;
-}
-
-function isRegular({ stopReason }: TurnResult): boolean {
-  return stopReason === 'end_turn' || stopReason === 'stop_sequence';
+  return stopKind(end.result.stopReason) === 'answered' ? EXIT_CODES.ok : EXIT_CODES.stoppedEarly;
 }
 
 function stopLine(result: TurnResult, style: Style): string[] {
-  if (isRegular(result)) return [];
   const { stopReason, stopDetails } = result;
+  if (stopKind(stopReason) === 'answered') return [];
   const details = stopDetails === undefined ? '' : `: ${visibleJson(stopDetails)}`;
   return [style.yellow(`  The turn ended with ${oneLine(stopReason)}${details}`)];
 }

@@ -7,7 +7,7 @@ import { TURN_WORKFLOW } from '../../core/names.ts';
 import { AGENT_ATTRIBUTE, agentOf, USER_ATTRIBUTE, userOf } from '../../core/search-attributes.ts';
 import type { CostBy, EndedTurn } from '../cost/report.ts';
 import { CostSum } from '../cost/report.ts';
-import { csvRows, notes, tableRows, title } from '../cost/rows.ts';
+import { csvRows, remarks, tableRows, title } from '../cost/rows.ts';
 import { csvLines } from '../csv.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
@@ -66,7 +66,7 @@ export async function costCommand(options: CostOptions): Promise<ExitCode> {
       say(title(by, circumstances));
       for (const line of tableLines(headings, rows, layout)) say(line);
     }
-    for (const note of notes(report, circumstances)) sayAside(note);
+    for (const remark of remarks(report, circumstances)) sayAside(remark);
     return EXIT_CODES.ok;
   } finally {
     progress.clear();

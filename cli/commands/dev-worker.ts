@@ -17,10 +17,10 @@ export async function devWorkerCommand(
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   const agents = await loadAgents(module);
   const model = await startScriptedModel(options.model);
-  const told = once(process, 'message') as Promise<[ServeMessage]>;
+  const message = once(process, 'message') as Promise<[ServeMessage]>;
   process.send?.('loaded');
   const { serveAgents } = await import('../serve-agents.ts');
-  const [{ address, taskQueue, storage }] = await told;
+  const [{ address, taskQueue, storage }] = await message;
   const target = configuredTarget();
   const queueOption = taskQueue === DEFAULT_TASK_QUEUE ? '' : ` --task-queue ${taskQueue}`;
   await serveAgents({

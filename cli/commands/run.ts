@@ -10,6 +10,7 @@ import { mapData, STORED_FROM } from '../../core/conversation/stored-data.ts';
 import { defined } from '../../core/json.ts';
 import { MAX_TIMER } from '../../core/duration.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
+import { stopKind } from '../../core/turn/stop-reason.ts';
 import { clientStorage, configuredTransport } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -190,7 +191,7 @@ function report(result: TurnResult, json: boolean): ExitCode {
   if (text !== '') say(text);
   const { stopReason, stopDetails, usage, costUSD } = result;
   sayAside(styleFor(process.stderr).dim(usageText(usage, costUSD)));
-  if (stopReason === 'end_turn' || stopReason === 'stop_sequence') return EXIT_CODES.ok;
+  if (stopKind(stopReason) === 'answered') return EXIT_CODES.ok;
   const said = typeof stopDetails === 'string' ? oneLine(stopDetails) : visibleJson(stopDetails);
   const details = stopDetails === undefined ? '' : `: ${said}`;
   sayAside(`The turn ended with ${oneLine(stopReason)}${details}`);

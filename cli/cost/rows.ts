@@ -97,13 +97,13 @@ export interface Circumstances {
 }
 
 /** What is not in the report, in sentences. Pure. */
-export function notes(
+export function remarks(
   { by, total, turnsWithoutResult }: CostReport,
   { since, running, retentionMs, now }: Circumstances,
 ): string[] {
   const isForgotten = retentionMs !== undefined && now.getTime() - since.getTime() > retentionMs;
   return [
-    ...(by === 'tool' && total.turns > 0 ? [TOOL_NOTE] : []),
+    ...(by === 'tool' && total.turns > 0 ? [TOOL_REMARK] : []),
     ...(total.turnsWithoutPrice === 0
       ? []
       : [
@@ -127,7 +127,7 @@ export function notes(
   ];
 }
 
-const TOOL_NOTE =
+const TOOL_REMARK =
   'Tokens and cost of a tool are those of the whole turns that called it. A turn counts for each of its tools.';
 
 function turns(count: number): string {

@@ -3,6 +3,7 @@ import { ownRows, subTurnsOf } from '../../client/follow/waterfall.ts';
 import { isSettled } from '../../client/follow/snapshot.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
+import { stopKind } from '../../core/turn/stop-reason.ts';
 import { defined } from '../../core/json.ts';
 import { durationText, oneLine, spanText } from '../text.ts';
 import type { TurnFacts, WaitedQueue } from './facts.ts';
@@ -320,8 +321,8 @@ function turnFinding(turn: TurnFacts['turn']): Finding {
         : {}),
     };
   }
-  const isGood = stopReason === undefined || GOOD.has(stopReason);
-  const type = isGood ? 'done' : stopReason === 'cancelled' ? 'waits' : 'problem';
+  const kind = stopReason === undefined ? 'answered' : stopKind(stopReason);
+  const type = kind === 'answered' ? 'done' : kind === 'cancelled' ? 'waits' : 'problem';
   const reason = stopReason === undefined ? '' : ` with ${stopReason}`;
   const what = `The turn ended${reason}${after}.`;
   const todo = stopReason === undefined ? undefined : AFTER_STOP[stopReason];
@@ -333,7 +334,14 @@ const raise = (limit: string) =>
   `If the work was worth it, raise limits.${limit} of the agent or of the turn. ${GO_ON}`;
 
 /** What to do about a turn that did not end with the model's answer. */
-const AFTER_STOP: Partial<Record<StopReason, string>> = {
+const AFTER_STOP: Readonly<Record<StopReason, string | undefined>> = {
+  end_turn: undefined,
+  stop_sequence: undefined,
+  refusal: undefined,
+  model_context_window_exceeded: undefined,
+  unknown: undefined,
+  invalid_output: undefined,
+  cancelled: undefined,
   max_rounds: raise('rounds'),
   max_tool_calls: raise('toolCalls'),
   max_input_tokens: raise('inputTokens'),
@@ -344,8 +352,6 @@ const AFTER_STOP: Partial<Record<StopReason, string>> = {
   tool_failure: `The agent has onToolFailure: 'failTurn', so a failed call ends the turn. ${GO_ON}`,
   turn_too_large: 'Give the workers and the clients a storage, or begin a new turn.',
 };
-
-const GOOD: ReadonlySet<string> = new Set(['end_turn', 'stop_sequence']);
 
 const ENDINGS: Partial<Record<TurnFacts['turn']['status'], string>> = {
   failed: 'failed',
@@ -359,7 +365,7 @@ function callFinding(row: Row): Finding {
   const name = nameOf(row);
   const times = attempts > 1 ? ` after ${attempts} attempts` : '';
   const why = defined({ why: message });
-  switch (state) {
+  switch (isSettled(state) ? state : 'skipped') {
     case 'failed':
       return { type: 'problem', what: `${name} failed${times}.`, ...why };
     case 'timedOut':
@@ -380,9 +386,10 @@ function callFinding(row: Row): Finding {
     }
     case 'cancelled':
       return { type: 'waits', what: `${name} was cancelled.`, ...why };
-    default:
-      return { type: 'waits', what: `${name} did not run.`, ...why };
+    case 'skipped':
+    case 'succeeded':
   }
+  return { type: 'waits', what: `${name} did not run.`, ...why };
 }
 
 /** The problems first. If there are too many findings, the first ones. */

@@ -232,9 +232,9 @@ function figureItems(facts: TurnFacts): Markup[] {
     const width = ((100 * shares[share]) / Math.max(1, wallTime)).toFixed(2);
     return markup`<span class="share-${share}" style="width:${width}%"></span>`;
   });
-  return figuresOf(facts).map(({ label, value, note }) => {
+  return figuresOf(facts).map(({ label, value, explanation }) => {
     const bar = label === 'spent on' ? parts : undefined;
-    return markup`<div><dt>${label}</dt><dd>${maybe(bar, (all) => markup`<div class="shares" aria-hidden="true">${all}</div>`)}${value}${maybe(note, (text) => markup`<small>${text}</small>`)}</dd></div>
+    return markup`<div><dt>${label}</dt><dd>${maybe(bar, (all) => markup`<div class="shares" aria-hidden="true">${all}</div>`)}${value}${maybe(explanation, (text) => markup`<small>${text}</small>`)}</dd></div>
 `;
   });
 }

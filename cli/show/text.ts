@@ -34,8 +34,8 @@ export function showLines(facts: TurnFacts, options: ShowOptions): string[] {
     ...(rows.length === 0 ? [] : ['', ...drawRows(rows, { columns, now: end, style })]),
     ...(rows.length === 0 ? [] : ['', ...legendLines(turn.rows, options)]),
     '',
-    ...figuresOf(facts).map(({ label, value, note }) =>
-      line(label, note === undefined ? value : `${value} (${note})`),
+    ...figuresOf(facts).map(({ label, value, explanation }) =>
+      line(label, explanation === undefined ? value : `${value} (${explanation})`),
     ),
   ];
 }

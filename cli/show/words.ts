@@ -41,11 +41,11 @@ export const SHARES: readonly { share: keyof TimeShares; label: string }[] = [
   { share: 'temporal', label: 'task queues and Temporal' },
 ];
 
-/** A figure with its name. `note` explains it. */
+/** A figure with its name. */
 export interface Figure {
   label: string;
   value: string;
-  note?: string;
+  explanation?: string;
 }
 
 /** The figures of a turn, in the order in which they are read. Pure. */
@@ -60,7 +60,7 @@ export function figuresOf({ turn, usage, costUSD }: TurnFacts): Figure[] {
           {
             label: 'parallel',
             value: `${speedUp.toFixed(2)} times as fast`,
-            note: `${durationText(oneAfterAnother)} with the calls of each reply one after another; at most ${width} at once`,
+            explanation: `${durationText(oneAfterAnother)} with the calls of each reply one after another; at most ${width} at once`,
           },
         ]
       : []),
@@ -73,12 +73,12 @@ export function figuresOf({ turn, usage, costUSD }: TurnFacts): Figure[] {
             value: waited
               .map((wait) => `${WAIT_NAMES[wait]} ${durationText(waits[wait])}`)
               .join(', '),
-            note: 'all calls and requests together',
+            explanation: 'all calls and requests together',
           },
         ]),
     ...(usage === undefined
       ? []
-      : [{ label: 'used', value: usageText(usage, costUSD), ...cacheNote(usage) }]),
+      : [{ label: 'used', value: usageText(usage, costUSD), ...fromCache(usage) }]),
   ];
 }
 
@@ -102,9 +102,9 @@ export function percent(part: number, whole: number): string {
   return part > 0 && rounded === 0 ? 'under 1 %' : `${rounded} %`;
 }
 
-function cacheNote(usage: NonNullable<TurnFacts['usage']>): { note?: string } {
+function fromCache(usage: NonNullable<TurnFacts['usage']>): { explanation?: string } {
   const { cache_read_input_tokens: cached } = usage;
   return cached === 0
     ? {}
-    : { note: `${percent(cached, inputTokens(usage))} of the input from the cache` };
+    : { explanation: `${percent(cached, inputTokens(usage))} of the input from the cache` };
 }

@@ -113,7 +113,7 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
     case 'decisionSent':
       draft.decisions.set(event.key, event);
       break;
-    case 'decisionTaken':
+    case 'decisionAccepted':
       decide(draft, event);
       break;
     case 'ended':
@@ -258,7 +258,7 @@ function guessedOutcome(
 /** A denied call ends at once; an approved one as soon as it may run. */
 function decide(
   { turn, decisions }: SnapshotDraft,
-  { key, at }: Extract<TurnEvent, { type: 'decisionTaken' }>,
+  { key, at }: Extract<TurnEvent, { type: 'decisionAccepted' }>,
 ): void {
   const sent = decisions.get(key);
   const call = turn.rounds.at(-1)?.calls.find(({ id }) => id === sent?.callId);
@@ -433,7 +433,7 @@ function endedActivity(ending: Ending, limits: ScheduledLimits, attempt: number)
         ...reportIn(ending.details?.[0]),
       };
     }
-    default:
+    case 'timedOut':
       return timedOut(ending, limits, attempt);
   }
 }

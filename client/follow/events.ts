@@ -135,7 +135,7 @@ export type TurnEvent =
   | { type: 'cancelRequested'; key: string }
   /** `key` is the id of this event. The decision counts only once it is taken. */
   | { type: 'decisionSent'; key: string; callId: string; approval: CallApproval }
-  | { type: 'decisionTaken'; key: string; at: number }
+  | { type: 'decisionAccepted'; key: string; at: number }
   | { type: 'ended'; at: number; key: string; ending: Ending }
   /** For a call that ran within its workflow task, of which nothing was recorded before. */
   | { type: 'endedLocally'; at: number; callId: string; report: AttemptReport; ending: Ending }
@@ -350,7 +350,7 @@ async function readDecision(
     workflowExecutionUpdateCompletedEventAttributes: completed,
   } = event;
   if (completed?.outcome?.success) {
-    return { type: 'decisionTaken', at, key: String(completed.acceptedEventId) };
+    return { type: 'decisionAccepted', at, key: String(completed.acceptedEventId) };
   }
   const { name, args } = accepted?.acceptedRequest?.input ?? {};
   if (name !== APPROVE_UPDATE && name !== DENY_UPDATE) return undefined;

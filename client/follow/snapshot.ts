@@ -127,16 +127,17 @@ export function waitsForPerson({ state, message }: ActivitySnapshot): boolean {
 /** The whole question is in `turn.approvals()`. */
 const MAX_QUESTION = 500;
 
+/** The states that are not outcomes. */
+const OPEN: Readonly<Record<Exclude<ActivityState, OutcomeType>, true>> = {
+  scheduled: true,
+  waiting: true,
+  running: true,
+  retrying: true,
+  paused: true,
+  cancelling: true,
+};
+
+/** Also in a state that only a later version knows: it is an outcome. */
 export function isSettled(state: ActivityState): state is OutcomeType {
-  switch (state) {
-    case 'scheduled':
-    case 'waiting':
-    case 'running':
-    case 'retrying':
-    case 'paused':
-    case 'cancelling':
-      return false;
-    default:
-      return true;
-  }
+  return !Object.hasOwn(OPEN, state);
 }

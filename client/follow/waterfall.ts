@@ -1,3 +1,4 @@
+import { membersOf } from '../../core/json.ts';
 import type { TurnTiming } from '../../core/turn/timing.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { CallApproval, TurnStatus } from './events.ts';
@@ -32,14 +33,14 @@ export type SegmentType = Wait | 'early' | 'attempt' | 'reply';
 
 export type Wait = 'approval' | 'conflict' | 'limit' | 'queue' | 'backoff' | 'outside';
 
-export const WAITS: readonly Wait[] = [
-  'approval',
-  'conflict',
-  'limit',
-  'queue',
-  'backoff',
-  'outside',
-];
+export const WAITS = membersOf<Wait>({
+  approval: true,
+  conflict: true,
+  limit: true,
+  queue: true,
+  backoff: true,
+  outside: true,
+});
 
 /** A model request, or a call, on the time axis of its turn. */
 export interface Row {

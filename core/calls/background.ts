@@ -2,6 +2,7 @@ import { isCalledByCode } from '../conversation/server-calls.ts';
 import type { ToolUse } from '../conversation/messages.ts';
 import { isRecord } from '../json.ts';
 import type { Budget } from '../turn/budget.ts';
+import { membersOf } from '../json.ts';
 import type { Access } from './order.ts';
 import type { SettledCall, ToolOutcome } from './outcome.ts';
 import * as texts from './texts.ts';
@@ -10,9 +11,9 @@ import * as texts from './texts.ts';
 // given to it later.
 
 /** What happens to them after the model has ended its turn: the turn waits for their results, or cancels them. */
-export type AtEnd = (typeof AT_END)[number];
+export type AtEnd = 'wait' | 'cancel';
 
-export const AT_END = ['wait', 'cancel'] as const;
+export const AT_END = membersOf<AtEnd>({ wait: true, cancel: true });
 
 /** How an agent has calls in the background. */
 export interface BackgroundPolicy {

@@ -1,3 +1,4 @@
+import { membersOf } from '../json.ts';
 import type { FailureType, SettledCall, ToolOutcome } from './outcome.ts';
 import { OUTCOMES } from './outcome.ts';
 
@@ -12,9 +13,13 @@ import { OUTCOMES } from './outcome.ts';
  */
 export type OnToolFailure = 'report' | 'cancelSiblings' | 'failTurn';
 
-export const ON_TOOL_FAILURE = ['report', 'cancelSiblings', 'failTurn'] as const;
+export const ON_TOOL_FAILURE = membersOf<OnToolFailure>({
+  report: true,
+  cancelSiblings: true,
+  failTurn: true,
+});
 
-/** How the calls of one reply are treated together. */
+/** How the calls of one reply are treated together. A turn or a session may be started with other values. */
 export interface BatchPolicy {
   onToolFailure: OnToolFailure;
   /**

@@ -24,22 +24,17 @@ interface OutcomeRules {
 }
 
 /**
- * Each outcome, and what follows from it. A new one is a row here; the compiler then asks for its words
- * in `texts.ts`.
+ * Each outcome, and what follows from it; what it means is said at `OutcomeType`. A new one is a row here. The
+ * compiler then asks for its words in `texts.ts`, in `plait show` and for pages.
  */
 export const OUTCOMES = {
   succeeded: { isFailure: false, isCounted: true, blocks: 'none' },
-  /** The tool, or the call itself, was wrong; the message is the root cause. */
   failed: { isFailure: true, isCounted: true, blocks: 'users' },
-  /** A time limit ended it. */
   timedOut: { isFailure: true, isCounted: true, blocks: 'users' },
   /** A tool that is not safe to repeat began, but how it ended is not known. */
   unknown: { isFailure: true, isCounted: true, blocks: 'writers' },
-  /** A person denied it, or nobody decided in time. */
   denied: { isFailure: false, isCounted: true, blocks: 'users' },
-  /** It was asked to stop. */
   cancelled: { isFailure: false, isCounted: true, blocks: 'none' },
-  /** It never started. */
   skipped: { isFailure: false, isCounted: false, blocks: 'users' },
 } as const satisfies Record<string, OutcomeRules>;
 
@@ -57,6 +52,8 @@ type Outcomes = typeof OUTCOMES;
  * - `skipped`: it never started
  */
 export type OutcomeType = keyof Outcomes;
+
+export const OUTCOME_TYPES = Object.keys(OUTCOMES) as readonly OutcomeType[];
 
 export type FailureType = {
   [T in OutcomeType]: Outcomes[T]['isFailure'] extends true ? T : never;

@@ -3,6 +3,7 @@ import { fingerprint } from '../fingerprint.ts';
 import { canonicalJson, isRecord } from '../json.ts';
 import { IDEMPOTENCY_KEY_LIMIT } from '../names.ts';
 import type { SubAgentTurnResult } from '../turn/result.ts';
+import { stopKind } from '../turn/stop-reason.ts';
 import type { ToolOutcome } from './outcome.ts';
 import * as texts from './texts.ts';
 
@@ -144,21 +145,19 @@ function endedOutcome(
   repeatable: boolean,
 ): ToolOutcome {
   const why = reasonText(stopReason, stopDetails);
-  switch (stopReason) {
-    case 'end_turn':
-    case 'stop_sequence':
+  switch (stopKind(stopReason)) {
+    case 'answered':
       return { type: 'succeeded', content: textOr(text, texts.SUB_AGENT_SAID_NOTHING) };
-    case 'refusal':
+    case 'declined':
       return { type: 'failed', message: texts.subAgentDeclinedText(agent, why) };
     case 'cancelled':
       return {
         type: 'cancelled',
         message: repeatable ? texts.CANCELLED : texts.CANCELLED_WHILE_RUNNING,
       };
-    case 'tool_failure':
-    case 'invalid_output':
+    case 'failed':
       return { type: 'failed', message: texts.subAgentFailedText(agent, why) };
-    default:
+    case 'unfinished':
       // The model may go on with what it has.
       return text.trim() === ''
         ? { type: 'failed', message: texts.subAgentStoppedText(agent, why) }

@@ -390,7 +390,14 @@ export function messageUnansweredText(
   return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
 }
 
-/** The end of `messageRejectedText`. */
+// Ends of the sentences above.
+
+export const RESULT_UNREADABLE = 'its result cannot be read';
+
+export const ANOTHER_WORKFLOW_HAS_ITS_ID = 'another workflow has its id. Name it otherwise.';
+
+export const RECEIPT_UNREADABLE = 'what was returned for it does not say so';
+
 export const SESSION_WAITS_FOR_CALL =
   'it waits for this call itself. Do the work without this agent.';
 

@@ -46,9 +46,9 @@ export function nextSessionStep(
 ): { memory: SessionMemory; next: SessionStep } {
   const atMost = patience(memory, now);
   if (atMost === 0) return { memory, next: { type: 'continue as new' } };
-  const taken = takeTurn(memory);
-  if (taken !== undefined) {
-    return { memory: taken.memory, next: { type: 'run turn', turn: taken.turn } };
+  const first = takeTurn(memory);
+  if (first !== undefined) {
+    return { memory: first.memory, next: { type: 'run turn', turn: first.turn } };
   }
   if (memory.closing === true) return { memory, next: { type: 'stop' } };
   return { memory, next: { type: 'wait', ...defined({ atMost }) } };

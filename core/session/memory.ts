@@ -105,7 +105,7 @@ export interface SendRejection {
   reason: string;
 }
 
-function refused(reason: string): SendRejection {
+function rejected(reason: string): SendRejection {
   return { type: SEND_REJECTED, reason };
 }
 
@@ -119,20 +119,20 @@ export function rejectSend(
   const { idempotencyKey: key, agent, calledBy } = send;
   // A model may have chosen the id.
   if (calledBy !== undefined && calledBy.user !== args.user) {
-    return refused('it belongs to another user. Choose another session id.');
+    return rejected('it belongs to another user. Choose another session id.');
   }
   if (agent !== undefined && agent !== args.agent) {
-    return refused(
+    return rejected(
       `the session belongs to agent ${args.agent}, not to ${agent}. Choose another session id.`,
     );
   }
   if (typeof key !== 'string' || key === '' || key.length > IDEMPOTENCY_KEY_LIMIT) {
-    return refused(`idempotencyKey must be a text of 1 to ${IDEMPOTENCY_KEY_LIMIT} characters.`);
+    return rejected(`idempotencyKey must be a text of 1 to ${IDEMPOTENCY_KEY_LIMIT} characters.`);
   }
   const receipt = memory.receipts.find(([used]) => used === key);
   if (receipt !== undefined) {
     if (receipt[1] === fingerprint(send.input)) return undefined;
-    return refused(
+    return rejected(
       `idempotencyKey ${key} was used for another message. Use a new key for a new message.`,
     );
   }
@@ -146,14 +146,14 @@ export function rejectSend(
   const { waiting } = memory;
   const steering = running?.steering ?? [];
   if (waiting.length + steering.length >= MAX_WAITING) {
-    return refused(
+    return rejected(
       `${MAX_WAITING} messages wait already. Send again when some of them have become turns.`,
     );
   }
   const bytes =
     jsonBytes([send.input, waiting, steering, running?.input]) + memory.transcript.tailBytes;
   if (hasOutgrown(roomFor(memory, args), bytes)) {
-    return refused(
+    return rejected(
       `the message does not fit beside the conversation and the messages that wait (${bytes} bytes together, of at most ${INLINE_BYTES}). Give the workers and the clients a \`storage\`, or send less.`,
     );
   }
@@ -205,7 +205,7 @@ export function takeSend(
   const message = fingerprint(input);
   const receipt: Receipt =
     policy === 'steer' ? [key, message, turnId, running?.turnId as string] : [key, message, turnId];
-  const taken = {
+  const received = {
     ...memory,
     next: memory.next + 1,
     receipts: [...memory.receipts, receipt].slice(-MAX_RECEIPTS),
@@ -213,20 +213,22 @@ export function takeSend(
   const from = trace ?? calledBy?.trace;
   const turn: WaitingTurn = { turnId, input, ...defined({ stream, calledBy, trace: from }) };
   const waits = (waiting: WaitingTurn) => ({
-    ...taken,
+    ...received,
     waiting: insert(memory.waiting, waiting),
   });
   switch (policy) {
     case 'steer': {
       const effect: SendEffect = { type: 'steer', message: turn };
-      return { memory: taken, receipt: asReceipt(receipt), effect };
+      return { memory: received, receipt: asReceipt(receipt), effect };
     }
     case 'interrupt': {
       const effect: SendEffect = { type: 'interrupt' };
       const urgent = waits({ ...turn, urgent: true });
       return { memory: urgent, receipt: asReceipt(receipt), effect };
     }
-    default: {
+    // Nothing runs and nothing waits, or it would have been rejected.
+    case 'reject':
+    case 'queue': {
       const effect: SendEffect = { type: 'none' };
       return { memory: waits(turn), receipt: asReceipt(receipt), effect };
     }
@@ -376,7 +378,7 @@ export function describeSession(
   return {
     agent,
     status: isBusy ? 'busy' : closing === true ? 'closed' : 'idle',
-    ...(running === undefined ? {} : { runningTurn: running.turnId }),
+    ...defined({ runningTurn: running?.turnId }),
     waitingTurns: waiting.map(({ turnId }) => turnId),
     turns,
     messages: messageCount(transcript),

@@ -2,6 +2,7 @@ import type { BatchPolicy } from '../calls/batch-policy.ts';
 import type { Budget, OnLimit, Spent } from '../turn/budget.ts';
 import type { InputBlock, Message } from '../conversation/messages.ts';
 import type { Transcript } from '../conversation/transcript.ts';
+import { membersOf } from '../json.ts';
 import type { StopReason } from '../turn/stop-reason.ts';
 import type { Usage } from '../turn/usage.ts';
 import type { CallingTurn } from './calling-turn.ts';
@@ -34,7 +35,12 @@ export interface Close {
  */
 export type WhenBusy = 'queue' | 'steer' | 'interrupt' | 'reject';
 
-export const WHEN_BUSY = ['queue', 'steer', 'interrupt', 'reject'] as const;
+export const WHEN_BUSY = membersOf<WhenBusy>({
+  queue: true,
+  steer: true,
+  interrupt: true,
+  reject: true,
+});
 
 /** The argument of the workflow `agentSession`, for everyone who starts it with a plain client. */
 export interface SessionArgs extends Partial<BatchPolicy> {
@@ -90,7 +96,7 @@ export interface Withdrawal {
 export interface SendReceipt {
   /** The turn that the message becomes. */
   turnId: string;
-  /** The running turn that may take it in instead; the result of that one tells. */
+  /** The running turn that may take it in instead; the result of that one says so. */
   joins?: string;
 }
 

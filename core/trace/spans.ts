@@ -1,4 +1,5 @@
 import type { OutcomeType } from '../calls/outcome.ts';
+import { OUTCOME_TYPES, OUTCOMES } from '../calls/outcome.ts';
 import type { CallRecord } from '../calls/record.ts';
 import { defined } from '../json.ts';
 import type { Usage } from '../turn/usage.ts';
@@ -145,7 +146,9 @@ function chatSpan(chat: Chat, parent: SpanRef, about: Attributes): SpanData {
 }
 
 /** Denied, skipped and cancelled calls have not failed. */
-const FAILED: ReadonlySet<OutcomeType> = new Set<OutcomeType>(['failed', 'timedOut', 'unknown']);
+const FAILED: ReadonlySet<OutcomeType> = new Set(
+  OUTCOME_TYPES.filter((type) => OUTCOMES[type].isFailure),
+);
 
 function callSpan(
   turn: TurnKey,

@@ -1,11 +1,11 @@
 import { MAX_DURATION } from '../duration.ts';
-import { defined, isRecord } from '../json.ts';
+import { defined, isRecord, membersOf } from '../json.ts';
 import type { OutcomeType } from '../calls/outcome.ts';
 import { OUTCOMES } from '../calls/outcome.ts';
 import { turnTimeLimit } from '../calls/texts.ts';
 import type { Prices } from './prices.ts';
 import { costOf, roundUSD } from './prices.ts';
-import type { BudgetReason } from './stop-reason.ts';
+import type { BudgetReason, Stop } from './stop-reason.ts';
 import type { Usage } from './usage.ts';
 import { inputTokens } from './usage.ts';
 
@@ -46,7 +46,7 @@ export interface Spent extends Required<Omit<Budget, 'costUSD'>> {
  */
 export type OnLimit = 'stop' | 'lastWord';
 
-export const ON_LIMIT = ['stop', 'lastWord'] as const;
+export const ON_LIMIT = membersOf<OnLimit>({ stop: true, lastWord: true });
 
 /** A reached budget, with a clause that says which: "the limit of 3 rounds is reached". */
 export interface ReachedBudget {
@@ -54,31 +54,33 @@ export interface ReachedBudget {
   text: string;
 }
 
+type CheckedBudget = Exclude<BudgetName, 'toolCalls'>;
+
 /** In the order in which they are checked. Tool calls are not here: see `callsWithin`. */
-const CHECKED: readonly [BudgetName, BudgetReason, (limit: number, spent: number) => string][] = [
-  ['rounds', 'max_rounds', (limit) => `the limit of ${count(limit, 'round')} is reached`],
-  ['costUSD', 'max_cost', (limit, spent) => used(usd(limit), usd(spent))],
-  [
-    'outputTokens',
+const CHECKED: Readonly<
+  Record<CheckedBudget, [reason: BudgetReason, text: (limit: number, spent: number) => string]>
+> = {
+  rounds: ['max_rounds', (limit) => `the limit of ${count(limit, 'round')} is reached`],
+  costUSD: ['max_cost', (limit, spent) => used(usd(limit), usd(spent))],
+  outputTokens: [
     'max_output_tokens',
     (limit, spent) => used(count(limit, 'output token'), `${spent}`),
   ],
-  [
-    'inputTokens',
+  inputTokens: [
     'max_input_tokens',
     (limit, spent) => used(count(limit, 'input token'), `${spent}`),
   ],
-  ['wallTime', 'max_wall_time', (limit) => `${turnTimeLimit(limit)} is up`],
-];
+  wallTime: ['max_wall_time', (limit) => `${turnTimeLimit(limit)} is up`],
+};
 
-export const BUDGET_NAMES: readonly BudgetName[] = [
-  'rounds',
-  'toolCalls',
-  'inputTokens',
-  'outputTokens',
-  'costUSD',
-  'wallTime',
-];
+export const BUDGET_NAMES = membersOf<BudgetName>({
+  rounds: true,
+  toolCalls: true,
+  inputTokens: true,
+  outputTokens: true,
+  costUSD: true,
+  wallTime: true,
+});
 
 function used(limit: string, spent: string): string {
   return `the limit of ${limit} is reached, with ${spent} spent`;
@@ -155,7 +157,8 @@ export function spentOf(turn: SpendingTurn, wallTime: number): Spent {
 
 /** The first budget that is used up. Tool calls do not count: without any left, a model may still answer. */
 export function reachedBudget(budget: Budget, spent: Spent): ReachedBudget | undefined {
-  for (const [name, reason, text] of CHECKED) {
+  for (const name of Object.keys(CHECKED) as CheckedBudget[]) {
+    const [reason, text] = CHECKED[name];
     const [limit, amount] = [budget[name], spent[name] ?? 0];
     if (limit !== undefined && amount >= limit) {
       return { reason, text: text(limit, amount) };
@@ -198,10 +201,10 @@ export function callsBeforeEnd(left: Budget, most: Usage, prices: readonly Price
 }
 
 /** The end of a turn that ran out of time during a model call. */
-export function outOfTime(wallTime: number) {
+export function outOfTime(wallTime: number): Stop {
   const reason: BudgetReason = 'max_wall_time';
   const details = budgetDetails({ reason, text: `${turnTimeLimit(wallTime)} is up` });
-  return { type: 'stop' as const, reason, details };
+  return { type: 'stop', reason, details };
 }
 
 /** The details of the turn's stop reason. */

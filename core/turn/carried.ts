@@ -13,7 +13,7 @@ import type { BackgroundCall, BackgroundPolicy } from '../calls/background.ts';
 import { AT_END } from '../calls/background.ts';
 import type { Access } from '../calls/order.ts';
 import type { ApprovalRecord, OutcomeType, SettledCall } from '../calls/outcome.ts';
-import { OUTCOMES, STORED_RESULT } from '../calls/outcome.ts';
+import { OUTCOME_TYPES, STORED_RESULT } from '../calls/outcome.ts';
 import type { MissingCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
 import type { QuestionRecord } from '../calls/question.ts';
 import type { CallRecord } from '../calls/record.ts';
@@ -23,6 +23,7 @@ import type { Message } from '../conversation/messages.ts';
 import type { Container } from '../conversation/server-calls.ts';
 import type { Segment, Transcript } from '../conversation/transcript.ts';
 import { findTurnIdProblem, SESSION_ID_LIMIT, WORKFLOW_ID_LIMIT } from '../names.ts';
+import { membersOf } from '../json.ts';
 import type { Shape } from '../shape.ts';
 import {
   anything,
@@ -48,7 +49,7 @@ import type { AwaitedTurn } from './protocol.ts';
 import type { SubAgentTurnProgress, SubAgentTurnResult } from './result.ts';
 import type { TurnState } from './state.ts';
 import type { StopReason } from './stop-reason.ts';
-import type { SteeringMessage } from './steering.ts';
+import type { SteeringMessage, SteeringStyle } from './steering.ts';
 import type { TurnTimes } from './timing.ts';
 import type { CacheCreation, ModelUsage, ServerToolUsage, Usage } from './usage.ts';
 
@@ -126,7 +127,9 @@ const MODEL_USAGE = object<ModelUsage>({
 });
 
 const APPROVAL = object<ApprovalRecord>({
-  decision: oneOf('approved', 'denied', 'expired'),
+  decision: oneOf(
+    ...membersOf<ApprovalRecord['decision']>({ approved: true, denied: true, expired: true }),
+  ),
   by: optional(text()),
   reason: optional(text()),
   input: anything,
@@ -136,7 +139,14 @@ const APPROVAL = object<ApprovalRecord>({
 const QUESTION = object<QuestionRecord>({
   number: count,
   message: text(),
-  decision: oneOf('answered', 'declined', 'dismissed', 'expired'),
+  decision: oneOf(
+    ...membersOf<QuestionRecord['decision']>({
+      answered: true,
+      declined: true,
+      dismissed: true,
+      expired: true,
+    }),
+  ),
   by: optional(text()),
   reason: optional(text()),
   askedAt: text(),
@@ -159,7 +169,7 @@ const CALL = object<CallRecord>({
   id: text(),
   name: text(),
   input: anything,
-  outcome: oneOf(...(Object.keys(OUTCOMES) as OutcomeType[])),
+  outcome: oneOf(...OUTCOME_TYPES),
   message: optional(text()),
   round: count,
   attempts: amount,
@@ -175,7 +185,7 @@ const CALL = object<CallRecord>({
 
 /** What the conversation already holds looks the same, and is not examined either. */
 const OUTCOME = object<{ type: OutcomeType; message?: string; content?: unknown }>({
-  type: oneOf(...(Object.keys(OUTCOMES) as OutcomeType[])),
+  type: oneOf(...OUTCOME_TYPES),
   message: optional(text()),
   content: optional(either(text(), list(BLOCK))),
 }) as Shape<SettledCall['outcome']>;
@@ -303,7 +313,7 @@ export const PINNED_AGENT = object<PinnedAgent>({
   modelTaskQueue: optional(QUEUE),
   outputRepairs: optional(count),
   summaries: optional(oneOf(false)),
-  notes: optional(oneOf('system', 'user')),
+  notes: optional(oneOf(...membersOf<SteeringStyle>({ system: true, user: true }))),
 });
 
 const ACCESS: Shape<Access> = either(

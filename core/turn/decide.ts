@@ -169,7 +169,7 @@ function afterCommit(
   }
   switch (asks.type) {
     case 'run tools':
-      return inThisRun(state, agent, { type: 'run tools', agent, calls, prepared }, now);
+      return inRunWithRoom(state, agent, { type: 'run tools', agent, calls, prepared }, now);
     case 'ask again':
       return goOn(state, agent, now);
     case 'repair output':
@@ -200,8 +200,8 @@ export function afterResults(
   if (reached !== undefined) return stopAt(state, reached, agent, now, true);
   // While the API's own tools are at work, only results may be here.
   const isOpen = openServerCalls(state.transcript.tail).length > 0;
-  const told = commitLateResults(state, 'after results', room);
-  const steered = isOpen ? told : commitSteering(told, 'after results', agent.notes);
+  const withLate = commitLateResults(state, 'after results', room);
+  const steered = isOpen ? withLate : commitSteering(withLate, 'after results', agent.notes);
   return ask(steered, agent, now);
 }
 
@@ -220,7 +220,7 @@ export function afterBackground(
     case 'ask model':
       return ask(commitLateResults(state, 'after results', roomOf(agent)), agent, now);
     case 'continue as new':
-      return inThisRun(state, agent, before.next, now);
+      return inRunWithRoom(state, agent, before.next, now);
   }
 }
 
@@ -281,7 +281,7 @@ function ask(state: TurnState, agent: PinnedAgent | undefined, now: Circumstance
 /** Asks the model again, in a new run if this one's history is long. */
 function goOn(state: TurnState, agent: PinnedAgent, now: Circumstances): Decision {
   const end = mustEnd(state, roomOf(agent), now);
-  return end === undefined ? inThisRun(state, agent, ASK_MODEL, now) : stopWith(state, end);
+  return end === undefined ? inRunWithRoom(state, agent, ASK_MODEL, now) : stopWith(state, end);
 }
 
 /**
@@ -306,7 +306,7 @@ function unlessReserved(
  * Takes the step, in a new run if this one's history is long. Calls in the background would not survive that:
  * while there is room the turn goes on in this run, and then it waits for them.
  */
-function inThisRun(
+function inRunWithRoom(
   state: TurnState,
   agent: PinnedAgent,
   next: AskModel | RunTools,
@@ -346,20 +346,20 @@ function afterEndTurn(
   const isSteered = state.steering.length > 0;
   if (running === 0 && !isLate && !isSteered) return stopWith(state, stop);
   if (mustEnd(state, room, now) !== undefined) return stopWith(state, stop);
-  const told = isLate ? commitLateResults(state, 'after end_turn', room) : state;
+  const withLate = isLate ? commitLateResults(state, 'after end_turn', room) : state;
   const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
   if (reached !== undefined) {
     // Without calls in the background the answer is complete.
     return running > 0 || isLate
-      ? stopAt(told, reached, agent, now, isLate)
+      ? stopAt(withLate, reached, agent, now, isLate)
       : stopWith(state, stop);
   }
   if (!isLate && !isSteered) {
     return { state, next: { type: 'await background', agent, running: running - 1, before: stop } };
   }
-  const steered = commitSteering(told, 'after end_turn');
+  const steered = commitSteering(withLate, 'after end_turn');
   const next = unlessReserved(steered, agent, ASK_MODEL, now);
-  return next === ASK_MODEL ? inThisRun(steered, agent, next, now) : { state: steered, next };
+  return next === ASK_MODEL ? inRunWithRoom(steered, agent, next, now) : { state: steered, next };
 }
 
 function mustEnd(state: TurnState, room: Room, { cancelled }: Circumstances): Stop | undefined {

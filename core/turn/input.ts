@@ -73,10 +73,10 @@ const OUTPUT: Shape<OutputSchema> = (value, at) => {
     : undefined;
 };
 
-/** The fields that turns and sessions share. */
-export const SHARED_FIELDS: Fields<
-  Pick<TurnArgs, 'agent' | 'context' | 'limits' | 'onLimit' | 'stream' | keyof BatchPolicy>
-> = {
+/** The arguments that turns and sessions share. */
+export type SharedArgs = Omit<TurnArgs, 'input' | 'output'>;
+
+export const SHARED_FIELDS: Fields<SharedArgs> = {
   agent: said('be the name of an agent', someText(NAME_LIMIT)),
   context: anything,
   onToolFailure: optional(oneOf(...ON_TOOL_FAILURE)),
@@ -111,10 +111,11 @@ export function findArgsProblem(args: unknown): string | undefined {
 export function openingMessages(args: unknown): Message[] {
   const problem = findArgsProblem(args);
   if (problem !== undefined) throw new InvalidTurnError(problem);
-  return toMessages((args as TurnArgs).input);
+  return inputMessages((args as TurnArgs).input);
 }
 
-function toMessages(input: unknown): Message[] {
+/** The conversation that a turn with this input begins with. Throws an `InvalidTurnError`. */
+export function inputMessages(input: unknown): Message[] {
   if (typeof input === 'string') {
     if (input.trim() === '') {
       throw new InvalidTurnError('input is empty: the API rejects empty text');
@@ -139,7 +140,7 @@ export function findInputProblem(input: unknown): string | undefined {
     const isConversation =
       Array.isArray(input) && input.some((one) => isRecord(one) && 'role' in one);
     if (isConversation) return 'input must be a text or content blocks; a session has its messages';
-    toMessages(input);
+    inputMessages(input);
     return undefined;
   } catch (error) {
     return (error as Error).message;

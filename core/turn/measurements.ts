@@ -33,7 +33,7 @@ export function measurementsOf(event: TurnEvent, turn: MeasuredTurn): Measuremen
       const { model, usage, content, stopReason } = reply;
       // The calls of a refusal do not count.
       const calls = stopReason === 'refusal' ? 0 : toolCalls(content).length;
-      const stop_reason = MODEL_STOPS.has(stopReason) ? stopReason : UNKNOWN;
+      const stop_reason = Object.hasOwn(MODEL_STOPS, stopReason) ? stopReason : UNKNOWN;
       const took = seconds(milliseconds);
       return [
         measured('plait_model_call_duration_seconds', took, { agent, model, stop_reason }),
@@ -73,16 +73,16 @@ export function measurementsOf(event: TurnEvent, turn: MeasuredTurn): Measuremen
 }
 
 /** As the Messages API documents them. A newer API may send others. */
-const MODEL_STOPS: ReadonlySet<string> = new Set<ModelStopReason | 'compaction'>([
-  'end_turn',
-  'max_tokens',
-  'stop_sequence',
-  'tool_use',
-  'pause_turn',
-  'refusal',
-  'model_context_window_exceeded',
-  'compaction',
-]);
+const MODEL_STOPS: Readonly<Record<ModelStopReason | 'compaction', true>> = {
+  end_turn: true,
+  max_tokens: true,
+  stop_sequence: true,
+  tool_use: true,
+  pause_turn: true,
+  refusal: true,
+  model_context_window_exceeded: true,
+  compaction: true,
+};
 
 /** Each token has one type, so that the values add up. */
 function tokensOf(usage: Usage): [type: string, tokens: number][] {

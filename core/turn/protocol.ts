@@ -130,7 +130,7 @@ export interface Completion {
   result: CompletionResult;
 }
 
-/** What the tool would have returned, or why there is nothing: the model is told either. */
+/** What the tool would have returned, or why there is nothing: the model reads either. */
 export type CompletionResult =
   | { type: 'succeeded'; value: Json }
   | { type: 'failed'; message: string };

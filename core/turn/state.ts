@@ -141,14 +141,14 @@ export function commitSteering(
   place: 'after results' | 'after end_turn',
   style: SteeringStyle = 'user',
 ): TurnState {
-  const { messages, taken, waiting } = placeSteering(state.steering, place, style);
-  if (taken.length === 0) return state;
+  const { messages, joined, waiting } = placeSteering(state.steering, place, style);
+  if (joined.length === 0) return state;
   return {
     ...state,
     transcript: append(state.transcript, ...messages),
     steering: waiting,
-    joined: [...state.joined, ...taken],
-    unread: state.unread + taken.length,
+    joined: [...state.joined, ...joined],
+    unread: state.unread + joined.length,
   };
 }
 

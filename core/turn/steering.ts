@@ -33,10 +33,10 @@ export function placeSteering(
   steering: readonly SteeringMessage[],
   place: 'after results' | 'after end_turn',
   style: SteeringStyle,
-): { messages: Message[]; taken: string[]; waiting: SteeringMessage[] } {
+): { messages: Message[]; joined: string[]; waiting: SteeringMessage[] } {
   if (place === 'after end_turn') {
     const messages = steering.map(({ input }): Message => ({ role: 'user', content: input }));
-    return { messages, taken: steering.map(({ turnId }) => turnId), waiting: [] };
+    return { messages, joined: steering.map(({ turnId }) => turnId), waiting: [] };
   }
   // System messages hold text only. Messages after one that waits have to wait too, to keep their order.
   const count = style === 'user' ? 0 : steering.findIndex(({ input }) => typeof input !== 'string');
@@ -46,7 +46,7 @@ export function placeSteering(
       role: 'system',
       content: steeringText(input as string),
     })),
-    taken: now.map(({ turnId }) => turnId),
+    joined: now.map(({ turnId }) => turnId),
     waiting: steering.slice(now.length),
   };
 }

@@ -53,6 +53,42 @@ export type StopReason =
    */
   | 'turn_too_large';
 
+/**
+ * What a stop reason means to the caller:
+ *
+ * - `answered`: the model has said all it wanted. `plait run` exits with 0.
+ * - `declined`: the model did not want to answer
+ * - `cancelled`: somebody stopped it
+ * - `failed`: there is no answer
+ * - `unfinished`: it was cut off; its text may be a part of the answer
+ */
+export type StopKind = 'answered' | 'declined' | 'cancelled' | 'failed' | 'unfinished';
+
+/** A new stop reason is a row here. The compiler then asks for the words of `plait show` and of pages. */
+const KINDS: Readonly<Record<StopReason, StopKind>> = {
+  end_turn: 'answered',
+  stop_sequence: 'answered',
+  max_tokens: 'unfinished',
+  refusal: 'declined',
+  model_context_window_exceeded: 'unfinished',
+  unknown: 'unfinished',
+  max_rounds: 'unfinished',
+  max_tool_calls: 'unfinished',
+  max_input_tokens: 'unfinished',
+  max_output_tokens: 'unfinished',
+  max_cost: 'unfinished',
+  max_wall_time: 'unfinished',
+  invalid_output: 'failed',
+  cancelled: 'cancelled',
+  tool_failure: 'failed',
+  turn_too_large: 'unfinished',
+};
+
+/** Also of a reason that only a later version knows. */
+export function stopKind(reason: StopReason): StopKind {
+  return (KINDS as Partial<typeof KINDS>)[reason] ?? 'unfinished';
+}
+
 /** The turn ends. */
 export interface Stop {
   type: 'stop';

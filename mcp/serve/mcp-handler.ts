@@ -31,7 +31,7 @@ export interface McpHandlerOptions<Context = unknown> {
    */
   answerWithin?: Duration;
   /**
-   * Called with errors that callers are not told: Temporal or the storage does not answer, `authorize` throws.
+   * Called with errors that callers do not see: Temporal or the storage does not answer, `authorize` throws.
    * @default a warning of the process, of the type `PlaitWarning`
    */
   onError?: (error: unknown) => void;

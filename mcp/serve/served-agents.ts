@@ -115,7 +115,7 @@ export class ServedAgents {
       {
         description: agent.description ?? `Asks the agent ${agent.name}.`,
         inputSchema: z.object({ prompt }),
-        ...(outputSchema === undefined ? {} : { outputSchema }),
+        ...defined({ outputSchema }),
       },
       ({ prompt }, ctx) =>
         this.inWords(async () => {

@@ -42,7 +42,7 @@ test.each([
   ['', 'is empty'],
   ['a\u0000b', 'holds control characters'],
   ['a\ud83d', 'holds half a character'],
-  [17, 'is no text'],
+  [17, 'is not a text'],
 ])('whether %j can name a user: %s', (user, problem) => {
   expect(userProblem(user)).toBe(problem);
 });

@@ -193,7 +193,7 @@ test('heartbeats before the join are kept, and sent when the activity has begun'
   const { plait, turn } = await turnWith([look], { look: {} }, () => began.opened);
   await using _ = plait;
   await untilRecorded(turn, '"page":7');
-  // Whoever watches learns with the heartbeat that the tool began before its activity.
+  // A watcher learns with the heartbeat that the tool began before its activity.
   for await (const { rounds } of turn.watch()) {
     const [call] = rounds[0]?.calls ?? [];
     if (call?.startedEarly !== true) continue;

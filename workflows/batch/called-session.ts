@@ -15,7 +15,7 @@ import {
   subAgentMessageKey,
   waitingSessions,
 } from '../../core/calls/sub-agent.ts';
-import { SESSION_WAITS_FOR_CALL } from '../../core/calls/texts.ts';
+import { RECEIPT_UNREADABLE, SESSION_WAITS_FOR_CALL } from '../../core/calls/texts.ts';
 import { defined } from '../../core/json.ts';
 import { AWAIT_SESSION_TURN, SEND_TO_SESSION } from '../../core/names.ts';
 import { fits } from '../../core/shape.ts';
@@ -107,9 +107,7 @@ async function send(
       // The message has a key, so it is accepted only once.
       retry: MODEL_RETRY,
     });
-    return fits(SENT_MESSAGE, sent)
-      ? sent
-      : { type: 'unanswered', message: 'what was returned for it does not say so' };
+    return fits(SENT_MESSAGE, sent) ? sent : { type: 'unanswered', message: RECEIPT_UNREADABLE };
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     return { type: 'unanswered', message: rootCause(error) ?? error.message };

@@ -51,7 +51,7 @@ import type { Batch, BatchCall } from './call.ts';
 import { approvalTimeout, batchCalls, invalidText, mayOutlast } from './call.ts';
 import type { CallEnd } from './ended.ts';
 import type { Tries } from './schedule.ts';
-import { present, runCall, runLocally, withArguments } from './schedule.ts';
+import { present, runCall, runCallLocally, withArguments } from './schedule.ts';
 import { BatchScope } from './scope.ts';
 import { runSubAgent } from './sub-agent.ts';
 
@@ -339,7 +339,7 @@ class BatchRun {
     };
     if (this.isLocal && mayStartLocally(Date.now() - this.begunAt)) {
       const goesOn = (tries: Tries) => this.scope.guard(() => this.schedule(call, ended, tries));
-      runLocally(this.batch, call, { ended, goesOn });
+      runCallLocally(this.batch, call, { ended, goesOn });
     } else this.schedule(call, ended);
   }
 

@@ -120,7 +120,7 @@ export function withArguments(what: string, summary: string): string {
  * Runs a call within this workflow task: in this worker, with no event in history except a marker at its end.
  * `goesOn` is called if it needs another attempt, which has to be an activity.
  */
-export function runLocally(
+export function runCallLocally(
   batch: Batch,
   call: BatchCall,
   { ended, goesOn }: { ended: (end: CallEnd) => void; goesOn: (tries: Tries) => void },

@@ -21,6 +21,7 @@ import {
   waitingSessions,
 } from '../../core/calls/sub-agent.ts';
 import type { SubAgentTurn } from '../../core/calls/sub-agent-turn.ts';
+import { RESULT_UNREADABLE } from '../../core/calls/texts.ts';
 import { utf8Bytes } from '../../core/conversation/cut-result.ts';
 import { defined, jsonBytes } from '../../core/json.ts';
 import { AWAIT_TURN, READ_TURN, TURN_WORKFLOW } from '../../core/names.ts';
@@ -106,7 +107,7 @@ export function runSubAgent(
 const NOT_NAMED =
   'the worker that had the reply has an earlier version of Plait, which names no session';
 
-/** Sends the call to its session, whose turn is no child of this one. */
+/** Sends the call to its session, whose turn is not a child of this one. */
 async function runSessionTurn(
   batch: Batch,
   call: BatchCall,
@@ -202,7 +203,7 @@ async function runTurn(
 function ended(result: unknown): Ran {
   return fits(SUB_AGENT_RESULT, result)
     ? { ending: { type: 'ended', result }, progress: result }
-    : { ending: { type: 'lost', message: 'its result cannot be read' } };
+    : { ending: { type: 'lost', message: RESULT_UNREADABLE } };
 }
 
 function failed(message: string, details: unknown): Ran {

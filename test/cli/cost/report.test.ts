@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { TurnEnding } from '../../../client/end-of-turn.ts';
 import type { CostBy, EndedTurn } from '../../../cli/cost/report.ts';
 import { CostSum } from '../../../cli/cost/report.ts';
-import { csvRows, notes, tableRows, title } from '../../../cli/cost/rows.ts';
+import { csvRows, remarks, tableRows, title } from '../../../cli/cost/rows.ts';
 import { csvLines } from '../../../cli/csv.ts';
 import type { CallRecord } from '../../../core/calls/record.ts';
 import type { Usage } from '../../../core/turn/usage.ts';
@@ -154,16 +154,16 @@ describe('the report', () => {
     expect(title('agent', quiet)).toBe(
       'Turns that ended from 2026-11-22 12:00 to 2026-11-29 12:00 UTC, by agent',
     );
-    expect(notes(report('agent', []), quiet)).toEqual([]);
+    expect(remarks(report('agent', []), quiet)).toEqual([]);
     const day = 86_400_000;
-    expect(notes(report('tool'), { ...quiet, running: 1, retentionMs: day })).toEqual([
+    expect(remarks(report('tool'), { ...quiet, running: 1, retentionMs: day })).toEqual([
       expect.stringMatching(/^Tokens and cost of a tool are those of the whole turns/),
       expect.stringMatching(/^The cost of 1 turn is not included: the agents have no `prices`/),
       expect.stringMatching(/^1 turn ended without a result that can be read here/),
       '1 turn still runs, and counts once it has ended.',
       expect.stringMatching(/^The namespace keeps ended turns for a shorter time/),
     ]);
-    expect(notes(report('agent', []), { ...quiet, running: 2, retentionMs: 30 * day })).toEqual([
+    expect(remarks(report('agent', []), { ...quiet, running: 2, retentionMs: 30 * day })).toEqual([
       '2 turns still run, and count once they have ended.',
     ]);
   });

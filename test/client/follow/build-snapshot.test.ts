@@ -232,13 +232,13 @@ describe('a turn that runs', () => {
     const state = (...events: TurnEvent[]) => callOf(turnSnapshot('t', [...asks, ...events]), 'a');
 
     expect(state(sent)).toMatchObject({ state: 'waiting' });
-    expect(state(sent, { type: 'decisionTaken', key: '20', at: 9_000 })).toMatchObject({
+    expect(state(sent, { type: 'decisionAccepted', key: '20', at: 9_000 })).toMatchObject({
       state: 'denied',
       message: 'A person denied this call, so it did not run: no',
       approval,
       end: 9_000,
     });
-    expect(state({ type: 'decisionTaken', key: '21', at: 9_000 })).toMatchObject({
+    expect(state({ type: 'decisionAccepted', key: '21', at: 9_000 })).toMatchObject({
       state: 'waiting',
     });
   });

@@ -216,7 +216,7 @@ describe('a call', () => {
     const at = new Date(5_000).toISOString();
     const decided = (decision: CallApproval['decision']): TurnEvent[] => [
       { type: 'decisionSent', key: '20', callId: 'a', approval: { decision, by: 'ana', at } },
-      { type: 'decisionTaken', key: '20', at: 5_000 },
+      { type: 'decisionAccepted', key: '20', at: 5_000 },
     ];
     const approved = waterfall([...events, ...decided('approved'), ...runs('a', 5_010, 6_000)]);
     expect(segments(approved, 'a')).toEqual([

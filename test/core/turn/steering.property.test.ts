@@ -11,7 +11,7 @@ const blocks = (turnId: string): SteeringMessage => ({
 
 describe('steering messages after the results of calls', () => {
   test('are system messages that say whose words they are, if the model accepts them', () => {
-    const { messages, taken, waiting } = placeSteering(
+    const { messages, joined, waiting } = placeSteering(
       [text('a'), text('b')],
       'after results',
       'system',
@@ -27,7 +27,7 @@ describe('steering messages after the results of calls', () => {
         content: expect.stringMatching(/the user has sent.*text of b$/s) as string,
       },
     ]);
-    expect(taken).toEqual(['a', 'b']);
+    expect(joined).toEqual(['a', 'b']);
     expect(waiting).toEqual([]);
   });
 
@@ -35,17 +35,17 @@ describe('steering messages after the results of calls', () => {
     const steering = [text('a'), blocks('b')];
     expect(placeSteering(steering, 'after results', 'user')).toEqual({
       messages: [],
-      taken: [],
+      joined: [],
       waiting: steering,
     });
   });
 
   test('wait if they have content blocks, which a system message cannot hold, and so do later ones', () => {
     const steering = [text('a'), blocks('b'), text('c')];
-    const { messages, taken, waiting } = placeSteering(steering, 'after results', 'system');
+    const { messages, joined, waiting } = placeSteering(steering, 'after results', 'system');
 
     expect(messages).toHaveLength(1);
-    expect(taken).toEqual(['a']);
+    expect(joined).toEqual(['a']);
     expect(waiting).toEqual(steering.slice(1));
   });
 });
@@ -57,7 +57,7 @@ test("steering messages after the end of a turn become the user's next messages,
         { role: 'user', content: 'text of a' },
         { role: 'user', content: [{ type: 'text', text: 'block of b' }] },
       ],
-      taken: ['a', 'b'],
+      joined: ['a', 'b'],
       waiting: [],
     });
   }
@@ -77,10 +77,10 @@ test('no message is lost, doubled or overtaken, wherever they are placed', () =>
       fc.constantFrom('after results', 'after end_turn'),
       fc.constantFrom('system', 'user'),
       (steering, place, style) => {
-        const { messages, taken, waiting } = placeSteering(steering, place, style);
-        const ids = [...taken, ...waiting.map(({ turnId }) => turnId)];
+        const { messages, joined, waiting } = placeSteering(steering, place, style);
+        const ids = [...joined, ...waiting.map(({ turnId }) => turnId)];
         expect(ids).toEqual(steering.map(({ turnId }) => turnId));
-        expect(messages).toHaveLength(taken.length);
+        expect(messages).toHaveLength(joined.length);
       },
     ),
   );

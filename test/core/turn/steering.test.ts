@@ -15,14 +15,14 @@ describe('messages to a model that works', () => {
         },
         { role: 'system', content: expect.stringMatching(/message 2$/) as string },
       ],
-      taken: ['s.turn-1', 's.turn-2'],
+      joined: ['s.turn-1', 's.turn-2'],
       waiting: [],
     });
   });
 
   test('wait for the end of its turn if it accepts none', () => {
     const steering = [text(1)];
-    const none = { messages: [], taken: [], waiting: steering };
+    const none = { messages: [], joined: [], waiting: steering };
     expect(placeSteering(steering, 'after results', 'user')).toEqual(none);
   });
 
@@ -42,7 +42,7 @@ describe('messages to a model that works', () => {
         { role: 'user', content: 'message 1' },
         { role: 'user', content: image.input },
       ],
-      taken: ['s.turn-1', 's.turn-9'],
+      joined: ['s.turn-1', 's.turn-9'],
       waiting: [],
     });
   });
