@@ -3,11 +3,11 @@ import { toolPolicy } from '../core/calls/tool-policy.ts';
 import { DEFAULT_RESULT_BYTES } from '../core/conversation/cut-result.ts';
 import { GET_AGENT_RESULT } from '../core/names.ts';
 import type { Tool } from './define-tool.ts';
-import { ownSchema } from './input-schema.ts';
+import { compileSchema } from './input-schema.ts';
 
 const annotations = { title: 'Read a result from the background', readOnlyHint: true };
 
-const { jsonSchema, parse } = ownSchema(GET_AGENT_RESULT, {
+const { jsonSchema, parse } = compileSchema(GET_AGENT_RESULT, {
   type: 'object',
   properties: {
     id: { type: 'string', description: GET_AGENT_RESULT_FIELDS.id },

@@ -51,21 +51,6 @@ export function compileSchema(subject: string, schema: InputSchema): CompiledSch
 }
 
 /**
- * For a schema of Plait's own, which is known to be valid. It is compiled when the first input is checked: Ajv
- * takes longer for its first schema than everything else that a process does to load Plait.
- */
-export function ownSchema(subject: string, schema: JsonSchema): CompiledSchema {
-  let compiled: CompiledSchema | undefined;
-  return {
-    jsonSchema: schema,
-    parse: async (input) => {
-      compiled ??= compileSchema(subject, schema);
-      return await compiled.parse(input);
-    },
-  };
-}
-
-/**
  * The schema of somebody else's tool, in a form that the API accepts. Throws if there is none. Not compiled:
  * of hundreds of tools few are called, and compiling would hold up the worker.
  */

@@ -7,6 +7,8 @@ import { toRegExp } from './pattern.ts';
 const OPTIONS = { allErrors: true, strict: false, logger: false, validateFormats: false } as const;
 
 const meta = new Ajv2020(OPTIONS);
+// Ajv compiles what it checks schemas with now. If the time limit of a check stopped that, it would be broken for good.
+void meta.validateSchema({});
 
 /**
  * Returns a function that says what is wrong with a value: `undefined` for nothing. `name` is what it calls

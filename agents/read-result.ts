@@ -8,7 +8,7 @@ import {
 } from '../core/calls/texts.ts';
 import { toolPolicy } from '../core/calls/tool-policy.ts';
 import type { Tool } from './define-tool.ts';
-import { ownSchema } from './input-schema.ts';
+import { compileSchema } from './input-schema.ts';
 
 /** In characters: enough for most questions about a long text, and small enough to ask for several at once. */
 const DEFAULT_PAGE = 20_000;
@@ -24,7 +24,7 @@ export interface ReadResultInput {
 
 const annotations = { title: 'Read the rest of a result', readOnlyHint: true };
 
-const { jsonSchema, parse } = ownSchema(READ_RESULT, {
+const { jsonSchema, parse } = compileSchema(READ_RESULT, {
   type: 'object',
   properties: {
     id: {
