@@ -652,7 +652,7 @@ export function noPageText(offset: number, total: number): string {
 }
 
 export function notKeptText(id: string): string {
-  return `No kept result has the id ${JSON.stringify(shorten(id, 200))}. Only results that were cut are kept, each under the id of its call. Use the id in the notice that stands where something is left out.`;
+  return `No kept result has the id ${JSON.stringify(shorten(id, 200))}. Only results that were cut are kept, each under the id of its call. Use the id in the notice at the place where something was left out.`;
 }
 
 // ---------------------------------------------------------------------------------------------------

@@ -63,7 +63,9 @@ describe('turns and sessions on the command line', () => {
     const cost = await run('cost', '--since', '12h', '--by', 'tool');
     expect(cost.stdout).toMatch(/^Turns that ended from .* UTC, by tool\nTOOL +CALLS +NOT SUCC/);
     expect(cost.stdout).toMatch(/\nrefund +1 +1 +\S.* 1 +[\d,]+ +0 +\d+\ntotal +1 /);
-    expect(cost.stderr).toMatch(/^Tokens .*\n1 turn cost something .* no `prices`\.\n$/);
+    expect(cost.stderr).toMatch(
+      /^Tokens .*\nThe cost of 1 turn is not included: .* no `prices`\.\n$/,
+    );
     const csv = await run('cost', '--since', '24h', '--by', 'model', '--agent', 'cashier', '--csv');
     expect(csv.stdout).toMatch(
       /^model,turns,.*,turns_without_price\r\nclaude-\S+,1,\d+,\d+,\d+,\d+,,1\r\n$/,

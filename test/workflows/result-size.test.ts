@@ -201,7 +201,7 @@ test('an id without a kept result is answered with what to do', async () => {
       outcome: 'failed',
       attempts: 1,
       message: expect.stringMatching(
-        /No kept result has the id "toolu_nothing".*stands in the notice/,
+        /No kept result has the id "toolu_nothing".*the id in the notice/,
       ) as string,
     },
     { outcome: 'failed', attempts: 1 },

@@ -80,7 +80,7 @@ describe('read_result', () => {
 
     await expect(rejection).rejects.toMatchObject({
       message:
-        'No kept result has the id "toolu_99". Only results that were cut are kept, each under the id of its call. Use the id in the notice that stands where something is left out.',
+        'No kept result has the id "toolu_99". Only results that were cut are kept, each under the id of its call. Use the id in the notice at the place where something was left out.',
       type: INVALID_TOOL_INPUT,
       nonRetryable: true,
     });

@@ -59,7 +59,7 @@ describe.concurrent('plait doctor', () => {
       /\nok +model +claude-opus-5-5 answers at 127\.0\.0\.1:\d+ in \d+ ms\.\n/,
     );
     expect(stdout).toContain(`The storage ${storage} can be written and read.`);
-    expect(stdout).toMatch(/\nEverything that was looked at is in order\.\n$/);
+    expect(stdout).toMatch(/\nNo problem was found\.\n$/);
     expect(stdout).not.toContain('planted');
     expect(environment.model.requests).toHaveLength(1);
   });

@@ -294,7 +294,7 @@ describe('the sentences that workers use', () => {
     [texts.noPageText(10, 9), '[Nothing is at offset 10: the result has 9 characters.]'],
     [
       texts.notKeptText('toolu_9'),
-      'No kept result has the id "toolu_9". Only results that were cut are kept, each under the id of its call. Use the id in the notice that stands where something is left out.',
+      'No kept result has the id "toolu_9". Only results that were cut are kept, each under the id of its call. Use the id in the notice at the place where something was left out.',
     ],
     [texts.notJsonText('unexpected end'), 'It is not valid JSON: unexpected end'],
     [texts.tooDeepText(200), 'It is nested more than 200 levels deep.'],
