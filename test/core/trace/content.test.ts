@@ -178,6 +178,19 @@ describe('the content of a request', () => {
     });
   });
 
+  test('that is too long has no message older than one that does not fit', () => {
+    const said = (content: string): Message => ({ role: 'user', content });
+    const newer = { input: [said('three')], output };
+    const attributes = chat(
+      { input: [said('one'), said('2'.repeat(9_000)), said('three')], output },
+      1_000,
+    );
+    expect(parsed(attributes)).toEqual({
+      'anthropic.content.truncated': true,
+      ...parsed(chat(newer)),
+    });
+  });
+
   test('that is a single long part has the beginning of its text', () => {
     const attributes = chat({ input, output: [{ type: 'text', text: 'abc😀'.repeat(100) }] }, 100);
     expect(bytes(attributes)).toBeLessThanOrEqual(100);
