@@ -181,10 +181,9 @@ describe('the content of a request', () => {
   test('that is too long has no message older than one that does not fit', () => {
     const said = (content: string): Message => ({ role: 'user', content });
     const newer = { input: [said('three')], output };
-    const attributes = chat(
-      { input: [said('one'), said('2'.repeat(9_000)), said('three')], output },
-      1_000,
-    );
+    const whole = { input: [said('one'), said('2'.repeat(500)), said('three')], output };
+    // Collected for a higher limit than the attributes have: so the oldest message is still there.
+    const attributes = chatAttributes(chatContent(whole, 10_000), 300);
     expect(parsed(attributes)).toEqual({
       'anthropic.content.truncated': true,
       ...parsed(chat(newer)),
