@@ -10,7 +10,13 @@ import { styleFor } from '../../cli/style.ts';
 import { wrap } from '../../cli/text.ts';
 import { field } from '../../cli/worker-report.ts';
 import { customerLookup } from './agent.ts';
-import { checkAnswered, checkBrokenOrders, checkFullPicture, checkOneByOne } from './checks.ts';
+import {
+  checkAnswered,
+  checkAtOnce,
+  checkBrokenOrders,
+  checkFullPicture,
+  checkOneByOne,
+} from './checks.ts';
 import { figureLines, resultLines, slowFigureLines } from './report.ts';
 import { BROKEN_ORDERS, customerScript, FULL_PICTURE, ONE_BY_ONE } from './script.ts';
 import type { Stage } from './stage.ts';
@@ -70,6 +76,7 @@ async function play(stage: Stage, live: boolean, sequential: boolean): Promise<v
 
   const full = await turn(stage, 'full-picture', FULL_PICTURE);
   (live ? checkAnswered : checkFullPicture)(full);
+  if (!live) await checkAtOnce(stage.agents.getTurn('full-picture'), full);
   sayLines(figureLines(full, style));
   if (sequential) {
     const slow = await turn(stage, 'one-by-one', ONE_BY_ONE);
