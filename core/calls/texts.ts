@@ -394,7 +394,8 @@ export function messageUnansweredText(
 
 export const RESULT_UNREADABLE = 'its result cannot be read';
 
-export const ANOTHER_WORKFLOW_HAS_ITS_ID = 'another workflow has its id. Name it otherwise.';
+export const ANOTHER_WORKFLOW_HAS_ITS_ID =
+  'another workflow has its id. Choose another session id.';
 
 export const RECEIPT_UNREADABLE = 'what was returned for it does not say so';
 

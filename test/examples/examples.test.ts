@@ -39,7 +39,7 @@ function expectShown(name: string, stdout: string): void {
   expect(linesOf(stdout)).toEqual(linesOf(shown));
 }
 
-/** They serve a page: what they need beside their programs is not compiled. */
+/** The others serve a page until they are stopped, and have tests of their own. */
 const ending = names.filter((name) => !name.endsWith('-a-page'));
 
 test.each(ending)(
