@@ -34,6 +34,8 @@ const size = (said: Said) => bytes(chat(said));
 
 const text = (content: string) => ({ type: 'text', content });
 
+const message = (content: string): Message => ({ role: 'user', content });
+
 describe('the content of a request', () => {
   test('is the system prompt, the conversation and the reply, in the form of the conventions', () => {
     const attributes = chat({
@@ -179,9 +181,8 @@ describe('the content of a request', () => {
   });
 
   test('that is too long has no message older than one that does not fit', () => {
-    const said = (content: string): Message => ({ role: 'user', content });
-    const newer = { input: [said('three')], output };
-    const whole = { input: [said('one'), said('2'.repeat(500)), said('three')], output };
+    const newer = { input: [message('three')], output };
+    const whole = { input: [message('one'), message('2'.repeat(500)), message('three')], output };
     // Collected for a higher limit than the attributes have: so the oldest message is still there.
     const attributes = chatAttributes(chatContent(whole, 10_000), 300);
     expect(parsed(attributes)).toEqual({
