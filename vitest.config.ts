@@ -48,6 +48,8 @@ export default defineConfig({
     isolate: false,
     // Garbage is collected less often than by default.
     execArgv: ['--max-semi-space-size=64'],
+    // What a file becomes as JavaScript is kept from run to run, by its content.
+    experimental: { fsModuleCache: true },
     // Most tests mostly wait, so two cores can run more than two.
     maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
@@ -69,7 +71,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: PURE,
           globalSetup: ['test/fixtures/global-setup.ts'],
-          setupFiles: ['test/fixtures/quiet.ts'],
+          setupFiles: ['test/fixtures/set-up.ts'],
         },
       },
     ],
