@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { fingerprint } from '../../core/fingerprint.ts';
 import { canonicalJson } from '../../core/json.ts';
 
@@ -15,6 +15,15 @@ test('a fingerprint does not depend on the order of keys', () => {
 test('a fingerprint never changes: sessions remember it for months', () => {
   expect(fingerprint('Hello')).toBe('130861zfmj');
   expect(fingerprint({ text: 'Grüße 🧵', list: [1, null] })).toBe('123wv2xzz87');
+});
+
+test('a fingerprint looks up no global for each character: that is slow in the workflow sandbox', () => {
+  const imul = vi.spyOn(Math, 'imul');
+
+  fingerprint('Hello');
+
+  expect(imul).not.toHaveBeenCalled();
+  imul.mockRestore();
 });
 
 test('texts that differ in a character have different fingerprints', () => {
