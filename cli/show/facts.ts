@@ -52,8 +52,8 @@ async function waitedQueues(client: Client, turns: readonly Waterfall[]): Promis
   );
   const activities = turns
     .flatMap(ownRows)
-    .flatMap(({ open, turn, segments }) =>
-      open !== undefined && turn === undefined && segments.at(-1)?.type === 'queue'
+    .flatMap(({ open, turn, bars }) =>
+      open !== undefined && turn === undefined && bars.at(-1)?.type === 'queue'
         ? open.taskQueue
         : [],
     );

@@ -101,7 +101,7 @@ function adviceOnTask(why = ''): string {
   if (/TMPRL1105|external storage/i.test(why)) {
     return `The workers lack the storage that the client has. Start them with it: plait worker --storage, or storage of createWorker. ${THEN_IT_GOES_ON}`;
   }
-  return `Fix what the failure names: mostly a storage, a codec or a version that the workers lack. ${THEN_IT_GOES_ON}`;
+  return `Fix what the failure names: usually a storage, a codec or a version that the workers lack. ${THEN_IT_GOES_ON}`;
 }
 
 function times(count: number): string {
@@ -127,9 +127,9 @@ function noWorker(queue: string, waited: string): Finding {
 
 function rowFinding(row: Row, turn: Waterfall, known: Known): Finding {
   const { queues } = known;
-  const { state, segments } = row;
+  const { state, bars } = row;
   const name = nameOf(row);
-  const last = segments.at(-1);
+  const last = bars.at(-1);
   const since = last === undefined ? '' : ` for ${spanText(last.end - last.start)}`;
   const queue = row.open?.taskQueue ?? '';
   if (last?.type === 'queue' && isUnserved(queues, queue, 'activities')) {
@@ -158,9 +158,9 @@ function rowFinding(row: Row, turn: Waterfall, known: Known): Finding {
 
 /** There are workers, but none has taken the call. */
 function queueFinding(row: Row, { queues }: Known): Finding {
-  const { segments, message, open } = row;
+  const { bars, message, open } = row;
   const name = open?.taskQueue ?? '';
-  const last = segments.at(-1);
+  const last = bars.at(-1);
   const waited = last === undefined ? 0 : last.end - last.start;
   const what = `${nameOf(row)} has waited for a worker of the task queue ${shown(name)} for ${spanText(waited)}.`;
   const why = defined({ why: message });
@@ -192,7 +192,7 @@ function withLosses(finding: Finding, { lostWorkers = 0 }: Row): Finding {
 
 function waitingFinding(row: Row, turn: Waterfall, { approvals }: Known): Finding {
   const name = nameOf(row);
-  const last = row.segments.at(-1);
+  const last = row.bars.at(-1);
   const since = last === undefined ? '' : ` for ${spanText(last.end - last.start)}`;
   if (last?.type === 'outside') {
     return {
@@ -258,9 +258,9 @@ function adviceOnModel(why = ''): string {
     return 'Too many requests are sent for the rate limit of the account. It passes: the request is sent again when the API allows it, and holds up no worker meanwhile.';
   }
   if (/\b529\b|overloaded/i.test(why)) {
-    return 'The model is overloaded, which mostly passes. An agent with fallbacks goes on with another model.';
+    return 'The model is overloaded, which usually passes. An agent with fallbacks goes on with another model.';
   }
-  return 'Fix what the failure names. After the last attempt the turn fails; its failure has all that was done before.';
+  return 'Fix what the failure names. After the last attempt the turn fails; its TurnFailedError keeps what it did before.';
 }
 
 function runningFinding(row: Row, since: string): Finding {
@@ -316,7 +316,7 @@ function turnFinding(turn: TurnFacts['turn']): Finding {
       ...defined({ why }),
       ...(status === 'failed'
         ? {
-            todo: 'What it had done is in the progress of its TurnFailedError: begin the next turn with those messages.',
+            todo: 'The `progress` of its TurnFailedError has what it did: begin the next turn with those messages.',
           }
         : {}),
     };

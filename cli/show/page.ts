@@ -1,4 +1,4 @@
-import type { Row, Segment, Waterfall } from '../../client/follow/waterfall.ts';
+import type { Row, Bar, Waterfall } from '../../client/follow/waterfall.ts';
 import { allRows, tookOf } from '../../client/follow/waterfall.ts';
 import type { ActivityState } from '../../client/follow/snapshot.ts';
 import { durationText } from '../text.ts';
@@ -9,7 +9,7 @@ import { Markup, markup, maybe } from './markup.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { statusText } from './text.ts';
 import type { Look } from './words.ts';
-import { figuresOf, lookOf, LOOKS, segmentText, SHARES } from './words.ts';
+import { figuresOf, lookOf, LOOKS, barText, SHARES } from './words.ts';
 
 /**
  * A turn as one self-contained page: no script, no font, no address. Everything on it can be read without
@@ -79,9 +79,9 @@ ${maybe(commands, (lines) => markup`<pre>${lines.join('\n')}</pre>`)}</li>
 
 function timelineSection(turn: Waterfall): Markup {
   const { rows } = turn;
-  const segments = allRows(rows).flatMap((row) => row.segments);
-  const axis = axisOf(turn, segments);
-  const isEstimated = segments.some(({ estimated }) => estimated === true);
+  const bars = allRows(rows).flatMap((row) => row.bars);
+  const axis = axisOf(turn, bars);
+  const isEstimated = bars.some(({ estimated }) => estimated === true);
   return markup`<section aria-labelledby="timeline">
 <h2 id="timeline">Timeline</h2>
 <p class="dim">Open a row for what it waited for, how long each attempt took, and why it failed. Underlined rows are on the critical path: the turn has waited for them.${isEstimated ? ' Temporal keeps only when the last attempt began, so the times of earlier attempts are estimated by the retry policy.' : ''}</p>
@@ -99,10 +99,10 @@ interface Axis {
   length: number;
 }
 
-function axisOf({ start: begun, end: ended }: Waterfall, segments: readonly Segment[]): Axis {
+function axisOf({ start: begun, end: ended }: Waterfall, bars: readonly Bar[]): Axis {
   // Not spread: there may be more rows than a function takes arguments.
-  const start = segments.reduce((first, segment) => Math.min(first, segment.start), begun);
-  const end = segments.reduce((last, segment) => Math.max(last, segment.end), ended);
+  const start = bars.reduce((first, bar) => Math.min(first, bar.start), begun);
+  const end = bars.reduce((last, bar) => Math.max(last, bar.end), ended);
   return { start, length: Math.max(1, end - start) };
 }
 
@@ -116,7 +116,7 @@ function ticks({ length }: Axis): Markup[] {
 
 /** `depth`: in how many rows this one is nested. All bars start at the same column. */
 function rowItem(row: Row, axis: Axis, depth: number): Markup {
-  const { type, name, summary, state, attempts, segments, critical, children } = row;
+  const { type, name, summary, state, attempts, bars, critical, children } = row;
   const took = tookOf(row);
   const time = took === undefined ? '' : durationText(took);
   const isCritical = critical === true;
@@ -126,37 +126,37 @@ function rowItem(row: Row, axis: Axis, depth: number): Markup {
     ...(isCritical ? ['on the critical path'] : []),
     ...(time === '' ? [] : ['took ']),
   ].join(', ');
-  const bars = segments.map((segment) => barItem(segment, axis));
+  const items = bars.map((bar) => barItem(bar, axis));
   const nested = children.map((child) => rowItem(child, axis, depth + 1));
-  return markup`<li class="${type}${isCritical ? ' critical' : ''}"><details><summary style="--depth:${depth}"><span class="name"><i aria-hidden="true" class="state-${state}">${ICONS[state]}</i><b>${name}</b> <span class="dim">${summary}</span><span class="hidden">, ${spoken}</span></span><span class="bar" aria-hidden="true">${bars}</span><span class="took">${time}</span></summary>
+  return markup`<li class="${type}${isCritical ? ' critical' : ''}"><details><summary style="--depth:${depth}"><span class="name"><i aria-hidden="true" class="state-${state}">${ICONS[state]}</i><b>${name}</b> <span class="dim">${summary}</span><span class="hidden">, ${spoken}</span></span><span class="bar" aria-hidden="true">${items}</span><span class="took">${time}</span></summary>
 ${detailsOf(row, axis)}</details>${maybe(
     nested.length === 0 ? undefined : nested,
-    (items) => markup`
+    (rows) => markup`
 <ol>
-${items}</ol>
+${rows}</ol>
 `,
   )}</li>
 `;
 }
 
-function barItem(segment: Segment, { start, length }: Axis): Markup {
-  const left = (100 * (segment.start - start)) / length;
-  const width = Math.min((100 * (segment.end - segment.start)) / length, 100 - left);
+function barItem(bar: Bar, { start, length }: Axis): Markup {
+  const left = (100 * (bar.start - start)) / length;
+  const width = Math.min((100 * (bar.end - bar.start)) / length, 100 - left);
   const style = `left:${left.toFixed(2)}%;width:${width.toFixed(2)}%`;
-  return markup`<span class="${lookOf(segment)}" style="${style}"></span>`;
+  return markup`<span class="${lookOf(bar)}" style="${style}"></span>`;
 }
 
 /** What a row shows when it is opened. */
 function detailsOf(row: Row, { start }: Axis): Markup {
-  const { id, type, state, attempts, segments, message, lastFailure, approval, open, turn } = row;
+  const { id, type, state, attempts, bars, message, lastFailure, approval, open, turn } = row;
   const isShown = state !== 'succeeded' && message !== undefined;
-  const first = segments[0];
+  const first = bars[0];
   const about = [
     `${STATES[state]}${attempts > 1 ? ` after ${attempts} attempts` : ''}`,
     ...(first === undefined ? [] : [`from ${durationText(first.start - start)} on`]),
     ...(open === undefined ? [] : [`task queue ${open.taskQueue}`]),
   ].join(', ');
-  const items = segments.map((segment) => markup`<li>${segmentText(segment)}</li>`);
+  const items = bars.map((bar) => markup`<li>${barText(bar)}</li>`);
   return markup`<div class="more">
 <p><code>${nameOf(row)}</code></p>
 <p>${about}</p>
@@ -213,8 +213,8 @@ const STATES: Record<ActivityState, string> = {
 
 function legendItems(rows: readonly Row[]): Markup[] {
   const all = allRows(rows);
-  const used = new Set(all.flatMap(({ segments }) => segments.map(lookOf)));
-  const isAsked = all.some((row) => row.type === 'model' && row.segments.length > 0);
+  const used = new Set(all.flatMap(({ bars }) => bars.map(lookOf)));
+  const isAsked = all.some((row) => row.type === 'model' && row.bars.length > 0);
   const looks = (Object.keys(LOOKS) as Look[]).filter((look) => used.has(look));
   const items = [
     ...(isAsked ? [{ look: 'model-asked', label: 'the model is asked' }] : []),

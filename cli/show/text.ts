@@ -76,7 +76,7 @@ function treeRows(rows: readonly Row[], before = ''): TreeRow[] {
 }
 
 function treeRow(row: Row, guide: string, within: string): TreeRow {
-  const { type, name, summary, state, attempts, segments, message, critical, children } = row;
+  const { type, name, summary, state, attempts, bars, message, critical, children } = row;
   return {
     guide,
     name: `${oneLine(name)}${critical === true ? ' *' : ''}`,
@@ -85,11 +85,11 @@ function treeRow(row: Row, guide: string, within: string): TreeRow {
     attempt: attempts,
     ...defined({ message, took: tookOf(row) }),
     model: type === 'model',
-    bars: segments.map((segment) => ({
-      start: segment.start,
-      end: segment.end,
-      character: LOOKS[lookOf(segment)].character,
-      ...(isWork(segment.type) ? {} : { dim: true as const }),
+    bars: bars.map((bar) => ({
+      start: bar.start,
+      end: bar.end,
+      character: LOOKS[lookOf(bar)].character,
+      ...(isWork(bar.type) ? {} : { dim: true as const }),
     })),
     below: `${within}${children.length === 0 ? '  ' : '│ '}`,
   };
@@ -97,13 +97,13 @@ function treeRow(row: Row, guide: string, within: string): TreeRow {
 
 /** What the characters of the bars mean, and the star. */
 function legendLines(rows: readonly Row[], { columns, style }: ShowOptions): string[] {
-  const segments = allRows(rows).flatMap((row) => row.segments);
-  const used = new Set(segments.map(lookOf));
+  const bars = allRows(rows).flatMap((row) => row.bars);
+  const used = new Set(bars.map(lookOf));
   const looks = Object.entries(LOOKS).filter(([look]) => used.has(look as never));
   const parts = [
     ...looks.map(([, { character, label }]) => `${character} ${label}`),
     '* on the critical path',
-    ...(segments.some(({ estimated }) => estimated === true)
+    ...(bars.some(({ estimated }) => estimated === true)
       ? ['times of earlier attempts are estimates']
       : []),
   ];

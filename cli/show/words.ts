@@ -1,4 +1,4 @@
-import type { Segment, Wait } from '../../client/follow/waterfall.ts';
+import type { Bar, Wait } from '../../client/follow/waterfall.ts';
 import { isWork, WAITS } from '../../client/follow/waterfall.ts';
 import type { TimeShares } from '../../core/turn/timing.ts';
 import { inputTokens } from '../../core/turn/usage.ts';
@@ -6,10 +6,10 @@ import { durationText } from '../text.ts';
 import { usageText } from '../../core/turn/usage-text.ts';
 import type { TurnFacts } from './facts.ts';
 
-/** The kind of a segment, as the legend names it. */
-export type Look = Segment['type'] | 'failed';
+/** The kind of a bar, as the legend names it. */
+export type Look = Bar['type'] | 'failed';
 
-export function lookOf({ type, failed }: Segment): Look {
+export function lookOf({ type, failed }: Bar): Look {
   return failed === true ? 'failed' : type;
 }
 
@@ -26,9 +26,9 @@ export const LOOKS: Record<Look, { character: string; label: string }> = {
   outside: { character: '○', label: 'waits to be completed from outside' },
 };
 
-/** One segment in words: `attempt 2 failed, 1.2 s`. */
-export function segmentText(segment: Segment): string {
-  const { type, start, end, attempt = 1, failed, estimated } = segment;
+/** One bar in words: `attempt 2 failed, 1.2 s`. */
+export function barText(bar: Bar): string {
+  const { type, start, end, attempt = 1, failed, estimated } = bar;
   const number = isWork(type) && attempt > 1 ? ` (attempt ${attempt})` : '';
   const what = failed === true ? `attempt ${attempt} failed` : `${LOOKS[type].label}${number}`;
   return `${what}: ${estimated === true ? 'about ' : ''}${durationText(end - start)}`;

@@ -10,8 +10,8 @@ import type { PendingActivity } from './description.ts';
 import type { Ending, RetryLimits, ScheduledLimits, TurnEvent } from './events.ts';
 import type { ActivitySnapshot, CallSnapshot, RoundSnapshot } from './snapshot.ts';
 import { isSettled, WAITS_FOR_APPROVAL } from './snapshot.ts';
-import { activitySegments, earlySegments, wait, withFirstToken } from './segments.ts';
-import type { OpenActivity, Row, Segment, Waterfall, WorkflowTask } from './waterfall.ts';
+import { activityBars, earlyBars, wait, withFirstToken } from './bars.ts';
+import type { OpenActivity, Row, Bar, Waterfall, WorkflowTask } from './waterfall.ts';
 import { allRows, isWork, WAITS } from './waterfall.ts';
 
 /** What the server says of a turn at one moment. */
@@ -155,13 +155,13 @@ function modelRow({ round, model, calls }: RoundSnapshot, source: Source): Row {
   const id = `model.${round}`;
   const marks = source.marks.get(id) ?? [];
   const replied = repliedIn(marks);
-  const segments = withFirstToken(
-    marks.flatMap((mark, i) => markSegments(id, mark, i === marks.length - 1, source)),
+  const bars = withFirstToken(
+    marks.flatMap((mark, i) => markBars(id, mark, i === marks.length - 1, source)),
     replied?.firstToken,
   );
   return {
     type: 'model',
-    ...rowOf(id, round, model, segments, source),
+    ...rowOf(id, round, model, bars, source),
     name: 'model',
     summary: `round ${round}`,
     critical: true,
@@ -186,12 +186,9 @@ function rowOf(
   id: string,
   round: number,
   { state, attempt, message }: ActivitySnapshot,
-  segments: Segment[],
+  bars: Bar[],
   source: Source,
-): Pick<
-  Row,
-  'id' | 'round' | 'state' | 'attempts' | 'segments' | 'message' | 'lastFailure' | 'open'
-> {
+): Pick<Row, 'id' | 'round' | 'state' | 'attempts' | 'bars' | 'message' | 'lastFailure' | 'open'> {
   const last = source.marks.get(id)?.at(-1);
   const open = last === undefined || isSettled(state) ? undefined : openActivity(id, last, source);
   const lastFailure = last?.lastFailure;
@@ -200,7 +197,7 @@ function rowOf(
     round,
     state,
     attempts: attempt,
-    segments,
+    bars,
     ...defined({ message, lastFailure, open }),
   };
 }
@@ -213,14 +210,14 @@ function openActivity(id: string, mark: Mark, { pending }: Source): OpenActivity
   return { taskQueue, maximumAttempts, startToCloseTimeout, ...defined({ nextAttemptAt, worker }) };
 }
 
-function markSegments(id: string, mark: Mark, isLast: boolean, source: Source): Segment[] {
+function markBars(id: string, mark: Mark, isLast: boolean, source: Source): Bar[] {
   const { pending, until, isRunning } = source;
   const { endedAt = isRunning ? undefined : until } = mark;
   const open = isLast ? pending.get(id) : undefined;
-  const segments = activitySegments({ ...mark, ...defined({ endedAt }) }, open, until);
-  const last = segments.at(-1);
+  const bars = activityBars({ ...mark, ...defined({ endedAt }) }, open, until);
+  const last = bars.at(-1);
   if (last?.type === 'attempt' && hasFailed(mark.ending)) last.failed = true;
-  return segments;
+  return bars;
 }
 
 function hasFailed(ending: Ending | undefined): boolean {
@@ -246,11 +243,11 @@ function callRows(
   for (const [i, call] of calls.entries()) {
     const conflicting = (plan[i] ?? []).flatMap((other) => rows[other] ?? []);
     const isAsked = asksPerson(call, preparedOf(call.id));
-    const segments = callSegments(call, { replied, conflicting, isAsked, begunAt }, source);
+    const bars = callBars(call, { replied, conflicting, isAsked, begunAt }, source);
     const { name, summary, approval, lostWorkers } = call;
     rows.push({
       type: 'call',
-      ...rowOf(call.id, round, call, segments, source),
+      ...rowOf(call.id, round, call, bars, source),
       name,
       summary,
       ...defined({ approval, lostWorkers }),
@@ -302,10 +299,10 @@ interface Beginning {
 /** The states of a call that runs or ran without a scheduled activity. */
 const WITHIN_TASK: ReadonlySet<string> = new Set(['running', 'succeeded']);
 
-function callSegments(call: CallSnapshot, beginning: Beginning, source: Source): Segment[] {
+function callBars(call: CallSnapshot, beginning: Beginning, source: Source): Bar[] {
   const marks = source.marks.get(call.id) ?? [];
   const { replied } = beginning;
-  if (marks.length === 0 && replied === undefined) return knownSegments(call);
+  if (marks.length === 0 && replied === undefined) return knownBars(call);
   // Within a workflow task: history has the call only when it has ended, and not if its result is in a
   // storage.
   if (marks.length === 0 && replied !== undefined && WITHIN_TASK.has(call.state)) {
@@ -313,35 +310,35 @@ function callSegments(call: CallSnapshot, beginning: Beginning, source: Source):
     return [{ type: 'attempt', start: replied.at, end, attempt }];
   }
   const work = marks.flatMap((mark, i) => [
-    ...markSegments(call.id, mark, i === marks.length - 1, source),
-    ...outsideSegments(call, mark, source),
+    ...markBars(call.id, mark, i === marks.length - 1, source),
+    ...outsideBars(call, mark, source),
   ]);
   if (call.startedEarly === true && call.start !== undefined && replied !== undefined) {
-    return earlySegments(call.start, call.end ?? source.until, replied.at);
+    return earlyBars(call.start, call.end ?? source.until, replied.at);
   }
-  return [...waitingSegments(call, beginning, marks[0]?.scheduledAt, source), ...work];
+  return [...waitingBars(call, beginning, marks[0]?.scheduledAt, source), ...work];
 }
 
 /** If the history of a run is gone, a later run still knows how the calls ended. */
-function knownSegments({ start, end, attempt }: CallSnapshot): Segment[] {
+function knownBars({ start, end, attempt }: CallSnapshot): Bar[] {
   if (start === undefined || end === undefined || end <= start) return [];
   return [{ type: 'attempt', start, end, ...(attempt > 0 ? { attempt } : {}) }];
 }
 
-/** The segments between the reply and the scheduling of the call. */
-function waitingSegments(
+/** The bars between the reply and the scheduling of the call. */
+function waitingBars(
   call: CallSnapshot,
   { replied, conflicting, isAsked, begunAt }: Beginning,
   scheduledAt: number | undefined,
   { until }: Source,
-): Segment[] {
+): Bar[] {
   if (replied === undefined) return [];
   const end = scheduledAt ?? call.end ?? until;
-  const segments: Segment[] = [];
+  const bars: Bar[] = [];
   let at = replied.at;
-  const add = (type: Segment['type'], to: number): void => {
+  const add = (type: Bar['type'], to: number): void => {
     if (to <= at) return;
-    segments.push(wait(type, at, to));
+    bars.push(wait(type, at, to));
     at = to;
   };
   if (isAsked) {
@@ -349,20 +346,20 @@ function waitingSegments(
     add('approval', Math.min(decided, end));
   }
   if (conflicting.length > 0) {
-    const released = Math.max(...conflicting.map(({ segments: s }) => s.at(-1)?.end ?? 0));
+    const released = Math.max(...conflicting.map(({ bars: s }) => s.at(-1)?.end ?? 0));
     add('conflict', Math.min(released, end));
   }
   const neverRan = scheduledAt === undefined && isSettled(call.state);
-  if (neverRan) return segments;
+  if (neverRan) return bars;
   // After another wait, what remains is the wait for a worker that takes in the end of that wait.
-  const seen = segments.length > 0 ? end : Math.min(begunAt, end);
+  const seen = bars.length > 0 ? end : Math.min(begunAt, end);
   if (seen - at > LEAST_WAIT_MS) add('queue', seen);
   if (end - Math.max(at, seen) > LEAST_WAIT_MS) add('limit', end);
-  return segments;
+  return bars;
 }
 
 /** From when the tool returned `ctx.later()`, or its server asked a person. */
-function outsideSegments(call: CallSnapshot, { ending, endedAt }: Mark, source: Source): Segment[] {
+function outsideBars(call: CallSnapshot, { ending, endedAt }: Mark, source: Source): Bar[] {
   const result = ending?.type === 'completed' ? ending.result : undefined;
   const left = readToolReturn(result)?.type;
   if (endedAt === undefined || (left !== 'later' && left !== 'asks')) return [];
@@ -402,7 +399,7 @@ function startedAfter(
   plan: readonly (readonly number[])[],
   index: number,
 ): number | undefined {
-  const waits = rows[index]?.segments.find(({ type }) => type === 'conflict' || type === 'limit');
+  const waits = rows[index]?.bars.find(({ type }) => type === 'conflict' || type === 'limit');
   if (waits === undefined) return undefined;
   const before = [...rows.keys()].filter((i) => i !== index && endOf(rows[i]) <= waits.end);
   return latest(rows, waits.type === 'conflict' ? (plan[index] ?? []) : before);
@@ -413,7 +410,7 @@ function latest(rows: readonly Row[], among: readonly number[]): number | undefi
 }
 
 function endOf(row: Row | undefined): number {
-  return row?.segments.at(-1)?.end ?? Number.NEGATIVE_INFINITY;
+  return row?.bars.at(-1)?.end ?? Number.NEGATIVE_INFINITY;
 }
 
 /** The turn's own result, or its progress if it failed; empty if that cannot be read here. */
@@ -430,26 +427,26 @@ function isTiming(timing: unknown): timing is TurnTiming {
 }
 
 /** Waits that belong to the duration of a call. */
-const BETWEEN: ReadonlySet<Segment['type']> = new Set(['backoff', 'outside']);
+const BETWEEN: ReadonlySet<Bar['type']> = new Set(['backoff', 'outside']);
 
 function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
   let times: TurnTimes | undefined;
-  for (const [i, { segments, children }] of rows.entries()) {
-    const asked = spanOf(segments);
+  for (const [i, { bars, children }] of rows.entries()) {
+    const asked = spanOf(bars);
     if (asked === undefined) continue;
     times = addModelTime(times, asked);
-    const next = rows[i + 1]?.segments[0]?.start ?? end;
+    const next = rows[i + 1]?.bars[0]?.start ?? end;
     const calls = children.map((row) => {
-      const work = spanOf(row.segments.filter(({ type }) => isWork(type) || BETWEEN.has(type)));
-      // Only the first segment: what its server asked later is part of the call.
-      const [first] = row.segments;
+      const work = spanOf(row.bars.filter(({ type }) => isWork(type) || BETWEEN.has(type)));
+      // Only the first bar: what its server asked later is part of the call.
+      const [first] = row.bars;
       const approval = first?.type === 'approval' ? first : undefined;
-      const isEarly = row.segments.some(({ type }) => type === 'early');
+      const isEarly = row.bars.some(({ type }) => type === 'early');
       return {
         ...(work ?? { start: asked.end, end: asked.end }),
         ...(isEarly ? { startedEarly: true as const } : {}),
         ...defined({ waitedUntil: approval?.end }),
-        asked: row.segments.filter((one) => one.type === 'approval' && one !== approval),
+        asked: row.bars.filter((one) => one.type === 'approval' && one !== approval),
       };
     });
     if (calls.length > 0) times = addBatchTime(times, calls, { start: asked.end, end: next });
@@ -457,15 +454,15 @@ function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
   return times;
 }
 
-function spanOf(segments: readonly Segment[]): { start: number; end: number } | undefined {
-  const [first, last] = [segments[0], segments.at(-1)];
+function spanOf(bars: readonly Bar[]): { start: number; end: number } | undefined {
+  const [first, last] = [bars[0], bars.at(-1)];
   return first && last ? { start: first.start, end: last.end } : undefined;
 }
 
 function waitsOf(rows: readonly Row[]): Waterfall['waits'] {
-  const segments = allRows(rows).flatMap((row) => row.segments);
-  const sum = (wanted: Segment['type']) =>
-    segments
+  const bars = allRows(rows).flatMap((row) => row.bars);
+  const sum = (wanted: Bar['type']) =>
+    bars
       .filter(({ type }) => type === wanted)
       .reduce((total, { start, end }) => total + end - start, 0);
   return Object.fromEntries(WAITS.map((type) => [type, sum(type)])) as Waterfall['waits'];

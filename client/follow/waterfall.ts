@@ -5,10 +5,10 @@ import type { CallApproval, TurnStatus } from './events.ts';
 import type { ActivityState } from './snapshot.ts';
 
 /** What a row was doing. Times are in milliseconds since the epoch, by the server's clock. */
-export interface Segment {
-  type: SegmentType;
+export interface Bar {
+  type: BarType;
   start: number;
-  /** Of a segment that goes on, the moment at which the turn was looked at. */
+  /** Of a bar that goes on, the moment at which the turn was looked at. */
   end: number;
   /** Of an attempt, its number, from 1. */
   attempt?: number;
@@ -29,7 +29,7 @@ export interface Segment {
  * - `attempt`: an attempt ran; of a model request, before the first token
  * - `reply`: the model's reply came
  */
-export type SegmentType = Wait | 'early' | 'attempt' | 'reply';
+export type BarType = Wait | 'early' | 'attempt' | 'reply';
 
 export type Wait = 'approval' | 'conflict' | 'limit' | 'queue' | 'backoff' | 'outside';
 
@@ -55,7 +55,7 @@ export interface Row {
   /** Attempts so far. */
   attempts: number;
   /** In their order, one behind the other. */
-  segments: Segment[];
+  bars: Bar[];
   /** Why it did not succeed, why its last attempt failed, or what it waits for. */
   message?: string;
   /** Why the attempt before the last one failed. */
@@ -151,12 +151,12 @@ export function subTurnsOf({ turn, children }: Row): Waterfall[] {
 }
 
 /** From the beginning of its first attempt on, or of its waiting where there was none; in milliseconds. */
-export function tookOf({ segments }: Row): number | undefined {
-  const first = segments.find(({ type }) => isWork(type)) ?? segments[0];
-  const last = segments.at(-1);
+export function tookOf({ bars }: Row): number | undefined {
+  const first = bars.find(({ type }) => isWork(type)) ?? bars[0];
+  const last = bars.at(-1);
   return first === undefined || last === undefined ? undefined : last.end - first.start;
 }
 
-export function isWork(type: SegmentType): type is Exclude<SegmentType, Wait> {
+export function isWork(type: BarType): type is Exclude<BarType, Wait> {
   return type === 'attempt' || type === 'early' || type === 'reply';
 }

@@ -2,18 +2,15 @@ import { describe, expect, it } from 'vitest';
 import type { TurnFacts } from '../../cli/show/facts.ts';
 import { findingsOf } from '../../cli/show/findings.ts';
 import type { OpenActivity } from '../../client/follow/waterfall.ts';
-import { facts, model, row, segment } from './show-fixture.ts';
+import { facts, model, row, bar } from './show-fixture.ts';
 
 const open: OpenActivity = {
   taskQueue: 'gpu',
   maximumAttempts: 5,
   startToCloseTimeout: 120_000,
 };
-const queued = [segment('queue', 30_000, 60_000)];
-const failing = [
-  segment('attempt', 1_000, 2_000, { failed: true }),
-  segment('backoff', 2_000, 60_000),
-];
+const queued = [bar('queue', 30_000, 60_000)];
+const failing = [bar('attempt', 1_000, 2_000, { failed: true }), bar('backoff', 2_000, 60_000)];
 
 function whats(given: TurnFacts): string[] {
   return findingsOf(given).map(({ type, what }) => `${type}: ${what}`);
@@ -65,7 +62,7 @@ describe('the findings about a turn that is stuck', () => {
     [
       'no worker polls the queue of a tool',
       facts(
-        [model([row('render', { state: 'scheduled', segments: queued, open })])],
+        [model([row('render', { state: 'scheduled', bars: queued, open })])],
         {},
         { queues: [{ name: 'gpu', kind: 'activities', workers: 0, backlog: 1 }] },
       ),
@@ -75,7 +72,7 @@ describe('the findings about a turn that is stuck', () => {
     [
       'all workers are busy',
       facts(
-        [model([row('render', { state: 'scheduled', segments: queued, open })])],
+        [model([row('render', { state: 'scheduled', bars: queued, open })])],
         {},
         { queues: [{ name: 'gpu', kind: 'activities', workers: 1, backlog: 40 }] },
       ),
@@ -90,7 +87,7 @@ describe('the findings about a turn that is stuck', () => {
             state: 'running',
             lostWorkers: 2,
             attempts: 3,
-            segments: [segment('attempt', 50_000, 60_000)],
+            bars: [bar('attempt', 50_000, 60_000)],
             message: 'no heartbeat',
             open: { ...open, startToCloseTimeout: 0 },
           }),
@@ -122,11 +119,7 @@ describe('the findings about a turn that is stuck', () => {
     [
       'a person has to decide',
       facts(
-        [
-          model([
-            row('refund', { state: 'waiting', segments: [segment('approval', 1_000, 60_000)] }),
-          ]),
-        ],
+        [model([row('refund', { state: 'waiting', bars: [bar('approval', 1_000, 60_000)] })])],
         {},
         {
           approvals: [
@@ -151,7 +144,7 @@ describe('the findings about a turn that is stuck', () => {
           row('get_orders', {
             state: 'retrying',
             attempts: 4,
-            segments: failing,
+            bars: failing,
             message: 'connect ECONNREFUSED',
             open: { ...open, nextAttemptAt: 68_000 },
           }),
@@ -166,25 +159,23 @@ describe('the findings about a turn that is stuck', () => {
         model([], {
           state: 'retrying',
           attempts: 2,
-          segments: failing,
+          bars: failing,
           message: 'The Messages API answered 529',
           open: { ...open, maximumAttempts: 0 },
         }),
       ]),
       'problem: The model request of round 1 has failed once. Attempt 2 comes as soon as a worker takes it.',
-      /529.*mostly passes/s,
+      /529.*usually passes/s,
     ],
     [
       'a call is to be completed from outside',
-      facts([
-        model([row('scan', { state: 'waiting', segments: [segment('outside', 1_000, 60_000)] })]),
-      ]),
+      facts([model([row('scan', { state: 'waiting', bars: [bar('outside', 1_000, 60_000)] })])]),
       'waits: scan(customer: 7) has waited to be completed from outside for 59 s.',
       /token of the call/,
     ],
     [
       'somebody has paused a call',
-      facts([model([row('scan', { state: 'paused', segments: queued, open })])]),
+      facts([model([row('scan', { state: 'paused', bars: queued, open })])]),
       'problem: Somebody has paused scan(customer: 7).',
       /Unpause.*plait cancel t/s,
     ],
@@ -195,7 +186,7 @@ describe('the findings about a turn that is stuck', () => {
           row('scan', {
             state: 'running',
             attempts: 2,
-            segments: [segment('attempt', 48_000, 60_000)],
+            bars: [bar('attempt', 48_000, 60_000)],
             message: 'refused',
             open: { ...open, worker: '7@host' },
           }),
@@ -209,7 +200,7 @@ describe('the findings about a turn that is stuck', () => {
       facts([
         model([], {
           state: 'running',
-          segments: [segment('attempt', 48_000, 60_000)],
+          bars: [bar('attempt', 48_000, 60_000)],
           open: { ...open, startToCloseTimeout: 0 },
         }),
       ]),
@@ -218,13 +209,13 @@ describe('the findings about a turn that is stuck', () => {
     ],
     [
       'a call does not stop',
-      facts([model([row('scan', { state: 'cancelling', segments: queued, open })])]),
+      facts([model([row('scan', { state: 'cancelling', bars: queued, open })])]),
       'waits: scan(customer: 7) has been asked to stop, and has not stopped yet.',
       /^$/,
     ],
     [
       'earlier calls come first',
-      facts([model([row('send', { state: 'scheduled', segments: [segment('conflict', 1, 2)] })])]),
+      facts([model([row('send', { state: 'scheduled', bars: [bar('conflict', 1, 2)] })])]),
       'waits: Not started yet: send(customer: 7).',
       /^$/,
     ],
@@ -239,9 +230,9 @@ describe('the findings about a turn that is stuck', () => {
   });
 
   it('list the problems first, and name only some of many calls', () => {
-    const running = { state: 'running' as const, open, segments: queued };
+    const running = { state: 'running' as const, open, bars: queued };
     const many = Array.from({ length: 8 }, (_, i) => row(`look_${i}`, running));
-    const paused = row('scan', { state: 'paused', open, segments: queued });
+    const paused = row('scan', { state: 'paused', open, bars: queued });
     const found = whats(facts([model([...many, paused])]));
     expect(found).toHaveLength(7);
     expect(found[0]).toBe('problem: Somebody has paused scan(customer: 7).');

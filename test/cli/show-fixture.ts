@@ -1,4 +1,4 @@
-import type { Row, Segment, Waterfall } from '../../client/follow/waterfall.ts';
+import type { Row, Bar, Waterfall } from '../../client/follow/waterfall.ts';
 import type { TurnFacts } from '../../cli/show/facts.ts';
 import { timingOf } from '../../core/turn/timing.ts';
 
@@ -13,18 +13,13 @@ export function row(name: string, about: Partial<Row> = {}): Row {
     summary: 'customer: 7',
     state: 'succeeded',
     attempts: 1,
-    segments: [segment('attempt', 1_000, 2_000)],
+    bars: [bar('attempt', 1_000, 2_000)],
     children: [],
     ...about,
   };
 }
 
-export function segment(
-  type: Segment['type'],
-  start: number,
-  end: number,
-  more: Partial<Segment> = {},
-): Segment {
+export function bar(type: Bar['type'], start: number, end: number, more: Partial<Bar> = {}): Bar {
   return { type, start, end, ...more };
 }
 
@@ -34,7 +29,7 @@ export function model(children: Row[], about: Partial<Row> = {}): Row {
     type: 'model',
     id: 'model.1',
     summary: 'round 1',
-    segments: [segment('attempt', 0, 400), segment('reply', 400, 1_000)],
+    bars: [bar('attempt', 0, 400), bar('reply', 400, 1_000)],
     critical: true,
     children,
     ...about,

@@ -3,22 +3,22 @@ import { pageOf } from '../../cli/show/page.ts';
 import { showLines } from '../../cli/show/text.ts';
 import { PLAIN } from '../../cli/style.ts';
 import { columnsOf } from '../../cli/text.ts';
-import { facts, model, row, segment } from './show-fixture.ts';
+import { facts, model, row, bar } from './show-fixture.ts';
 
 const tried = row('get_orders', {
   state: 'failed',
   attempts: 2,
   message: 'refused',
   critical: true,
-  segments: [
-    segment('queue', 1_000, 2_000),
-    segment('attempt', 2_000, 4_000, { attempt: 1, failed: true, estimated: true }),
-    segment('backoff', 4_000, 6_000, { estimated: true }),
-    segment('attempt', 6_000, 8_000, { attempt: 2, failed: true }),
+  bars: [
+    bar('queue', 1_000, 2_000),
+    bar('attempt', 2_000, 4_000, { attempt: 1, failed: true, estimated: true }),
+    bar('backoff', 4_000, 6_000, { estimated: true }),
+    bar('attempt', 6_000, 8_000, { attempt: 2, failed: true }),
   ],
 });
 const early = row('get_customer', {
-  segments: [segment('early', 600, 1_000), segment('attempt', 1_000, 4_000)],
+  bars: [bar('early', 600, 1_000), bar('attempt', 1_000, 4_000)],
 });
 const usage = {
   input_tokens: 1_000,

@@ -40,7 +40,7 @@ function rowOf({ turn }: TurnFacts, name: string): Row | undefined {
 }
 
 function typesOf(row: Row | undefined): string[] {
-  return row?.segments.map(({ type, failed }) => (failed === true ? 'failed' : type)) ?? [];
+  return row?.bars.map(({ type, failed }) => (failed === true ? 'failed' : type)) ?? [];
 }
 
 describe('a turn that has ended', () => {

@@ -7,7 +7,7 @@ import { turnWaterfall } from '../../../client/follow/build-waterfall.ts';
 import type { PendingActivity } from '../../../client/follow/description.ts';
 import type { CallApproval, TurnEvent } from '../../../client/follow/events.ts';
 import { readEvent } from '../../../client/follow/events.ts';
-import type { Row, Segment, Waterfall } from '../../../client/follow/waterfall.ts';
+import type { Row, Bar, Waterfall } from '../../../client/follow/waterfall.ts';
 import { allRows, allTurns, ownRows, tookOf } from '../../../client/follow/waterfall.ts';
 import type { Access } from '../../../core/calls/order.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../../core/names.ts';
@@ -61,11 +61,11 @@ function rowOf(turn: Waterfall, id: string): Row | undefined {
   return allRows(turn.rows).find((row) => row.id === id);
 }
 
-function segments(turn: Waterfall, id: string): string[] {
-  return rowOf(turn, id)?.segments.map(textOf) ?? [];
+function bars(turn: Waterfall, id: string): string[] {
+  return rowOf(turn, id)?.bars.map(textOf) ?? [];
 }
 
-function textOf({ type, start, end, attempt, failed, estimated }: Segment): string {
+function textOf({ type, start, end, attempt, failed, estimated }: Bar): string {
   const number = attempt === undefined || attempt === 1 ? '' : ` ${attempt}`;
   return `${type}${number} ${start}–${end}${failed ? ' failed' : ''}${estimated ? ' ~' : ''}`;
 }
@@ -86,9 +86,9 @@ describe('calls that run within their workflow task', () => {
   };
 
   it('run from the moment of the reply, with the times of their reports', () => {
-    expect(segments(waterfall(asked), 'a')).toEqual(['attempt 2000–9000']);
+    expect(bars(waterfall(asked), 'a')).toEqual(['attempt 2000–9000']);
     const tried = waterfall([...asked, failed, ...runs('b', 3_000, 3_500)]);
-    expect(segments(tried, 'b')).toEqual([
+    expect(bars(tried, 'b')).toEqual([
       'attempt 2020–2300 failed',
       'queue 3000–3010',
       'attempt 3010–3500',
@@ -97,7 +97,7 @@ describe('calls that run within their workflow task', () => {
 
   it('end with the next model request if they cannot be read', () => {
     const turn = waterfall([...asked, ...replies(2, 3_000, 4_000, [])]);
-    expect(segments(turn, 'a')).toEqual(['attempt 2000–3000']);
+    expect(bars(turn, 'a')).toEqual(['attempt 2000–3000']);
   });
 });
 
@@ -120,13 +120,13 @@ describe('the rows of a turn', () => {
   });
 
   it('say what they waited for, when they ran, and when the model began to write', () => {
-    expect(segments(turn, 'model.1')).toEqual([
+    expect(bars(turn, 'model.1')).toEqual([
       'queue 1000–1010',
       'attempt 1010–1210',
       'reply 1210–2000',
     ]);
-    expect(segments(turn, 'model.2')).toEqual(['queue 3010–3020', 'attempt 3020–4000']);
-    expect(segments(turn, 'a')).toEqual(['queue 2005–2015', 'attempt 2015–2500']);
+    expect(bars(turn, 'model.2')).toEqual(['queue 3010–3020', 'attempt 3020–4000']);
+    expect(bars(turn, 'a')).toEqual(['queue 2005–2015', 'attempt 2015–2500']);
   });
 
   it('are on the critical path if the turn has waited for them', () => {
@@ -188,12 +188,8 @@ describe('a call', () => {
       ...runs('d', 2_405, 2_600),
       ...runs('b', 2_510, 3_000),
     ]);
-    expect(segments(turn, 'b')).toEqual([
-      'conflict 2000–2500',
-      'queue 2510–2520',
-      'attempt 2520–3000',
-    ]);
-    expect(segments(turn, 'd')[0]).toBe('limit 2000–2405');
+    expect(bars(turn, 'b')).toEqual(['conflict 2000–2500', 'queue 2510–2520', 'attempt 2520–3000']);
+    expect(bars(turn, 'd')[0]).toBe('limit 2000–2405');
     expect(turn.waits).toMatchObject({ conflict: 500, limit: 405 });
     expect(critical(turn)).toEqual(['model.1', 'a', 'b']);
   });
@@ -209,7 +205,7 @@ describe('a call', () => {
 
   it('says until when it waits for a person', () => {
     const events = asks([{ id: 'a', approval: true }]);
-    expect(segments(waterfall(events), 'a')).toEqual(['approval 2000–9000']);
+    expect(bars(waterfall(events), 'a')).toEqual(['approval 2000–9000']);
     expect(critical(waterfall(events))).toEqual(['model.1', 'a']);
     expect(waterfall(events).timing.shares).toMatchObject({ people: 7_000, tools: 0 });
 
@@ -219,7 +215,7 @@ describe('a call', () => {
       { type: 'decisionAccepted', key: '20', at: 5_000 },
     ];
     const approved = waterfall([...events, ...decided('approved'), ...runs('a', 5_010, 6_000)]);
-    expect(segments(approved, 'a')).toEqual([
+    expect(bars(approved, 'a')).toEqual([
       'approval 2000–5000',
       'queue 5010–5020',
       'attempt 5020–6000',
@@ -227,17 +223,17 @@ describe('a call', () => {
     expect(rowOf(approved, 'a')?.approval).toMatchObject({ by: 'ana' });
     expect(tookOf(rowOf(approved, 'a') as Row)).toBe(980);
     const denied = waterfall([...events, ...decided('denied')]);
-    expect(segments(denied, 'a')).toEqual(['approval 2000–5000']);
+    expect(bars(denied, 'a')).toEqual(['approval 2000–5000']);
   });
 
   it('says since when its tool ran, if that began before the reply was complete', () => {
     const report = { startedAt: 1_400, endedAt: 2_300, startedEarly: true };
     const turn = waterfall([...asks([{ id: 'a' }]), ...runs('a', 2_010, 2_310, report)]);
-    expect(segments(turn, 'a')).toEqual(['early 1400–2000', 'attempt 2000–2300']);
+    expect(bars(turn, 'a')).toEqual(['early 1400–2000', 'attempt 2000–2300']);
     expect(turn.timing.shares.tools).toBe(300);
     const quick = { startedAt: 1_400, endedAt: 1_500, startedEarly: true };
     const before = waterfall([...asks([{ id: 'a' }]), ...runs('a', 2_010, 2_020, quick)]);
-    expect(segments(before, 'a')).toEqual(['early 1400–1500']);
+    expect(bars(before, 'a')).toEqual(['early 1400–1500']);
   });
 
   it('that was retried has its earlier attempts where the retry policy places them', () => {
@@ -247,7 +243,7 @@ describe('a call', () => {
       { type: 'started', at: 5_400, key: 'a', attempt: 3, lastFailure: 'refused' },
       ended('a', 6_000, { type: 'failed', message: 'refused again' }),
     ]);
-    expect(segments(turn, 'a')).toEqual([
+    expect(bars(turn, 'a')).toEqual([
       'attempt 2000–2200 failed ~',
       'backoff 2200–3200 ~',
       'attempt 2 3200–3400 failed ~',
@@ -265,7 +261,7 @@ describe('a call', () => {
       { type: 'started', at: 2_300, key: 'a', attempt: 3 },
       ended('a', 2_400, { type: 'completed' }),
     ]);
-    expect(segments(turn, 'a')).toEqual([
+    expect(bars(turn, 'a')).toEqual([
       'attempt 2000–2000 failed ~',
       'backoff 2000–2100 ~',
       'attempt 2 2100–2100 failed ~',
@@ -285,7 +281,7 @@ describe('a call', () => {
       { type: 'started', at: 3_020, key: 'a.2', attempt: 1 },
       ended('a.2', 3_500, { type: 'completed' }),
     ]);
-    expect(segments(turn, 'a')).toEqual([
+    expect(bars(turn, 'a')).toEqual([
       'queue 2000–2010',
       'attempt 2010–2990 failed',
       'queue 3000–3020',
@@ -301,14 +297,14 @@ describe('a call', () => {
       { type: 'started', at: 2_010, key: 'a', attempt: 1 } as const,
       ended('a', 2_100, { type: 'completed', result: later }),
     ];
-    expect(segments(waterfall(parked), 'a').at(-1)).toBe('outside 2100–9000');
+    expect(bars(waterfall(parked), 'a').at(-1)).toBe('outside 2100–9000');
     expect(waterfall(parked).timing.shares.tools).toBe(6_990);
     const done = [
       ...parked,
       scheduled('result.a', { at: 8_000, type: PRESENT_RESULT }),
       ended('result.a', 8_020, { type: 'completed', result: { content: 'done' } }),
     ];
-    expect(segments(waterfall(done), 'a').at(-1)).toBe('outside 2100–8000');
+    expect(bars(waterfall(done), 'a').at(-1)).toBe('outside 2100–8000');
   });
 
   it("shows the wait for its server's question in the middle, and when it began", () => {
@@ -330,7 +326,7 @@ describe('a call', () => {
       state: 'waiting',
       message: 'waits for an answer: Sure?',
     });
-    expect(segments(waterfall(parked), 'a').at(-1)).toBe('approval 2100–9000');
+    expect(bars(waterfall(parked), 'a').at(-1)).toBe('approval 2100–9000');
     expect(waterfall(parked).timing.shares.people).toBe(6_900);
     const again = [
       ...parked,
@@ -341,7 +337,7 @@ describe('a call', () => {
         result: { content: 'x', attempt: 1, startedAt: 8_010, endedAt: 8_500 },
       }),
     ];
-    expect(segments(waterfall(again), 'a')).toEqual([
+    expect(bars(waterfall(again), 'a')).toEqual([
       'queue 2000–2010',
       'attempt 2010–2100',
       'approval 2100–8000',
@@ -356,7 +352,7 @@ describe('a call', () => {
       ...replies(2, 2_010, 3_000, []),
       closed(3_000),
     ]);
-    expect(rowOf(turn, 'a')).toMatchObject({ state: 'skipped', segments: [] });
+    expect(rowOf(turn, 'a')).toMatchObject({ state: 'skipped', bars: [] });
     expect(tookOf(rowOf(turn, 'a') as Row)).toBeUndefined();
   });
 });
@@ -368,7 +364,7 @@ function open(about: Partial<PendingActivity>): PendingActivity {
 describe('a turn that runs', () => {
   const events = [...asks([{ id: 'a' }]), scheduled('a', { at: 2_000 })];
 
-  it.each<[what: string, pending: PendingActivity[], segments: string[]]>([
+  it.each<[what: string, pending: PendingActivity[], bars: string[]]>([
     ['no worker has taken it', [open({})], ['queue 2000–9000']],
     ['nothing is known of it yet', [], ['queue 2000–9000']],
     [
@@ -403,7 +399,7 @@ describe('a turn that runs', () => {
     ],
   ])('says what its call does now: %s', (_, pending, expected) => {
     const turn = waterfall(events, pending);
-    expect(segments(turn, 'a')).toEqual(expected);
+    expect(bars(turn, 'a')).toEqual(expected);
     expect(turn).toMatchObject({ status: 'running', end: 9_000 });
   });
 
@@ -419,7 +415,7 @@ describe('a turn that runs', () => {
   });
 
   it('waits for a worker if no call of its reply has been scheduled', () => {
-    expect(segments(waterfall(asks([{ id: 'a' }])), 'a')).toEqual(['queue 2000–9000']);
+    expect(bars(waterfall(asks([{ id: 'a' }])), 'a')).toEqual(['queue 2000–9000']);
     expect(waterfall([started]).rows).toEqual([]);
   });
 
@@ -431,7 +427,7 @@ describe('a turn that runs', () => {
       ending: { type: 'failed', message: 'enough' },
     };
     const turn = waterfall([...events, terminated]);
-    expect(segments(turn, 'a')).toEqual(['queue 2000–3000']);
+    expect(bars(turn, 'a')).toEqual(['queue 2000–3000']);
     expect(turn).toMatchObject({ message: 'enough', end: 3_000 });
   });
 });
@@ -442,8 +438,8 @@ it('distinguishes a worker that is late with the reply from a limit on calls', (
     ...runs('a', 2_800, 3_000),
     ...runs('b', 3_010, 3_200),
   ]);
-  expect(segments(turn, 'a')[0]).toBe('queue 2000–2800');
-  expect(segments(turn, 'b').slice(0, 2)).toEqual(['queue 2000–2800', 'limit 2800–3010']);
+  expect(bars(turn, 'a')[0]).toBe('queue 2000–2800');
+  expect(bars(turn, 'b').slice(0, 2)).toEqual(['queue 2000–2800', 'limit 2800–3010']);
 });
 
 it('shows what is known of a run whose history is gone', () => {
@@ -471,8 +467,8 @@ it('shows what is known of a run whose history is gone', () => {
     },
   };
   const turn = waterfall([goneOn, ...replies(2, 5_010, 6_000, [])]);
-  expect(segments(turn, 'model.1')).toEqual([]);
-  expect(segments(turn, 'a')).toEqual(['attempt 2 2000–3000']);
+  expect(bars(turn, 'model.1')).toEqual([]);
+  expect(bars(turn, 'a')).toEqual(['attempt 2 2000–3000']);
   expect(turn.asked).toBe('What did 7 order?');
 });
 
@@ -492,7 +488,7 @@ it.each(recorded)(
 
     const rows = allRows(turn.rows);
     expect(rows.length).toBeGreaterThan(0);
-    for (const { segments: parts } of rows) {
+    for (const { bars: parts } of rows) {
       for (const [i, { start, end }] of parts.entries()) {
         expect(end).toBeGreaterThanOrEqual(start);
         expect(start).toBeGreaterThanOrEqual(parts[i - 1]?.end ?? 0);
@@ -542,7 +538,7 @@ describe('a call that another agent answers', () => {
 
   it("is a row from the start of its turn to its end, with that turn's rows below it", () => {
     const turn = look([...asked, answered, ...replies(2, 6_010, 7_000, []), closed(7_010)]);
-    expect(segments(turn, 'b')).toEqual(['queue 2005–2020', 'attempt 2020–5020']);
+    expect(bars(turn, 'b')).toEqual(['queue 2005–2020', 'attempt 2020–5020']);
     const row = rowOf(turn, 'b');
     expect(row?.turn).toMatchObject({ turnId: 't.b', agent: 'scout', status: 'completed' });
     expect(row?.children.map(({ id, children }) => [id, ...children.map((one) => one.id)])).toEqual(
@@ -564,7 +560,7 @@ describe('a call that another agent answers', () => {
 
   it('runs while its turn does, even if the history of that turn is gone', () => {
     const turn = look(asked, []);
-    expect(segments(turn, 'b')).toEqual(['queue 2005–2020', 'attempt 2020–9000']);
+    expect(bars(turn, 'b')).toEqual(['queue 2005–2020', 'attempt 2020–9000']);
     expect(rowOf(turn, 'b')).toMatchObject({
       state: 'running',
       open: { taskQueue: 'q' },
@@ -595,13 +591,13 @@ describe('a call that is the turn of a session', () => {
 
   it('runs from when the session has it, and has one attempt', () => {
     const turn = waterfall(asked);
-    expect(segments(turn, 'a')).toEqual(['attempt 2005–9000']);
+    expect(bars(turn, 'a')).toEqual(['attempt 2005–9000']);
     expect(rowOf(turn, 'a')).toMatchObject({ state: 'running', attempts: 1 });
     const done = waterfall([
       ...asked,
       ...ends({ type: 'ended', result: { stopReason: 'end_turn', text: 'Noted.' } }),
     ]);
-    expect(segments(done, 'a')).toEqual(['attempt 2005–5000']);
+    expect(bars(done, 'a')).toEqual(['attempt 2005–5000']);
     expect(rowOf(done, 'a')).toMatchObject({ state: 'succeeded', attempts: 1 });
   });
 

@@ -1,7 +1,7 @@
 import { defined } from '../../core/json.ts';
 import type { PendingActivity } from './description.ts';
 import type { RetryLimits } from './events.ts';
-import type { Segment } from './waterfall.ts';
+import type { Bar } from './waterfall.ts';
 
 /** What history says of one activity, or of a sub-agent's turn; milliseconds since the epoch. */
 export interface ActivityTimes {
@@ -18,40 +18,40 @@ export interface ActivityTimes {
  * What an activity did from its scheduling to its end, or to `now`. The server keeps the beginning of the
  * last attempt only: earlier attempts are placed by the retry policy, between what is known.
  */
-export function activitySegments(
+export function activityBars(
   times: ActivityTimes,
   pending: PendingActivity | undefined,
   now: number,
-): Segment[] {
+): Bar[] {
   const { scheduledAt, startedAt, attempt = 1, endedAt, retry } = times;
   if (endedAt !== undefined) {
     // No worker took it.
     if (startedAt === undefined) return spans([wait('queue', scheduledAt, endedAt)]);
     return spans([
-      ...earlierSegments(scheduledAt, startedAt, attempt, retry),
+      ...earlierBars(scheduledAt, startedAt, attempt, retry),
       { type: 'attempt', start: startedAt, end: endedAt, attempt },
     ]);
   }
   // The turn of a sub-agent: history has no beginning of a running activity.
   if (startedAt !== undefined) {
-    const runs: Segment = { type: 'attempt', start: startedAt, end: now, attempt };
+    const runs: Bar = { type: 'attempt', start: startedAt, end: now, attempt };
     return spans([wait('queue', scheduledAt, startedAt), runs]);
   }
-  return spans(openSegments(scheduledAt, retry, pending, now));
+  return spans(openBars(scheduledAt, retry, pending, now));
 }
 
-function openSegments(
+function openBars(
   scheduledAt: number,
   retry: RetryLimits,
   pending: PendingActivity | undefined,
   now: number,
-): Segment[] {
+): Bar[] {
   if (pending === undefined) return [wait('queue', scheduledAt, now)];
   const { attempt, state, startedAt, lastEndedAt, nextAttemptAt } = pending;
   const runs = state === 'running' || state === 'cancelling';
   if (runs && startedAt !== undefined) {
     return [
-      ...earlierSegments(scheduledAt, startedAt, attempt, retry),
+      ...earlierBars(scheduledAt, startedAt, attempt, retry),
       { type: 'attempt', start: startedAt, end: now, attempt },
     ];
   }
@@ -67,13 +67,8 @@ function openSegments(
   ];
 }
 
-/** The segments before attempt number `attempt`, which began at `until`. */
-function earlierSegments(
-  from: number,
-  until: number,
-  attempt: number,
-  retry: RetryLimits,
-): Segment[] {
+/** The bars before attempt number `attempt`, which began at `until`. */
+function earlierBars(from: number, until: number, attempt: number, retry: RetryLimits): Bar[] {
   if (attempt < 2) return [wait('queue', from, until)];
   return failedAttempts(from, until, attempt - 1, pausesAfter(attempt - 1, retry));
 }
@@ -84,7 +79,7 @@ function failedAttempts(
   until: number,
   count: number,
   pauses: readonly number[],
-): Segment[] {
+): Bar[] {
   const room = Math.max(0, until - from);
   const planned = pauses.reduce((sum, pause) => sum + pause, 0);
   // If attempts named shorter delays themselves, the pauses of the policy are too long: scale them.
@@ -115,38 +110,35 @@ function backoffAfter(attempt: number, retry: RetryLimits): number {
   return maximumInterval > 0 ? Math.min(interval, maximumInterval) : interval;
 }
 
-export function wait(type: Segment['type'], start: number, end: number): Segment {
+export function wait(type: Bar['type'], start: number, end: number): Bar {
   return { type, start, end };
 }
 
-/** In whole milliseconds, without segments of no length; an attempt that runs now has none and stays. */
-function spans(segments: readonly Segment[]): Segment[] {
-  return segments.flatMap(({ start, end, ...rest }) => {
+/** In whole milliseconds, without bars of no length; an attempt that runs now has none and stays. */
+function spans(bars: readonly Bar[]): Bar[] {
+  return bars.flatMap(({ start, end, ...rest }) => {
     const [from, to] = [Math.round(start), Math.round(end)];
     return to > from || rest.type === 'attempt' ? [{ ...rest, start: from, end: to }] : [];
   });
 }
 
 /** For a call whose tool began before its reply was complete, until `repliedAt`. Its activity joined it later. */
-export function earlySegments(start: number, end: number, repliedAt: number): Segment[] {
+export function earlyBars(start: number, end: number, repliedAt: number): Bar[] {
   const early = Math.min(Math.max(start, repliedAt), end);
   return [
     { type: 'early' as const, start, end: early, attempt: 1 },
     { type: 'attempt' as const, start: early, end, attempt: 1 },
-  ].filter((segment) => segment.end > segment.start);
+  ].filter((bar) => bar.end > bar.start);
 }
 
 /** Splits the last attempt at the first token of the reply. */
-export function withFirstToken(
-  segments: readonly Segment[],
-  firstToken: number | undefined,
-): Segment[] {
-  const last = segments.at(-1);
-  if (last?.type !== 'attempt' || firstToken === undefined) return [...segments];
+export function withFirstToken(bars: readonly Bar[], firstToken: number | undefined): Bar[] {
+  const last = bars.at(-1);
+  if (last?.type !== 'attempt' || firstToken === undefined) return [...bars];
   const at = Math.min(last.end, last.start + firstToken);
   const { attempt } = last;
   return [
-    ...segments.slice(0, -1),
+    ...bars.slice(0, -1),
     { ...last, end: at },
     { type: 'reply', start: at, end: last.end, ...defined({ attempt }) },
   ];
