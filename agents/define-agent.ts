@@ -55,9 +55,9 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   model: Model;
   /**
    * Models that take over, in this order, when the one before is overloaded or declines to answer. Each
-   * reply says which model wrote it, and so does `TurnResult.fallback`. The agent's options hold for the
-   * fallbacks too, so they must suit every one. A fallback cannot use the prompt cache of the model before it,
-   * and usually does not read its thinking. @default none
+   * reply says which model wrote it, and so does `TurnResult.fallback`. A fallback uses the agent's options
+   * except those that it sets itself, so they must suit it too. It cannot use the prompt cache of the model
+   * before it, and usually does not read that model's thinking. @default none
    */
   fallbacks?: readonly ModelFallback[];
   /**

@@ -210,7 +210,7 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   summary?: ((input: InputOf<Schema>) => string) | false;
   /**
    * Whether a call may start while the model's reply still comes, so that it is done sooner. `run` is then
-   * also called for replies that are torn, refused or cut off, which never become part of the conversation;
+   * also called for replies that are torn, declined or cut off, which never become part of the conversation;
    * `ctx.signal` aborts. Turn it off for a tool that costs money per call. Only with `readOnlyHint`.
    * @default true with `readOnlyHint`, otherwise false
    */

@@ -29,7 +29,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   turnFailed: 'the turn failed',
   stillRunning: 'the time to wait is up; the turn goes on',
   rejected:
-    'rejected by the turn, the session or the server; or `storage gc` would remove what may be needed',
+    'rejected by the turn, the session or the server; or `storage gc` might remove data that is still needed',
   storageUnavailable: 'the storage cannot be written and read',
   unhealthy: '`doctor` has found a problem',
   evalFailed: 'a case of `eval` did not pass',

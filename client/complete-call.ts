@@ -27,7 +27,7 @@ export async function completeCall(
     const rejection = await updateTurn(client, turnId, update);
     if (rejection !== undefined) throw rejected(rejection.reason, rejection.cause);
   } catch (error) {
-    // The caller has only a token and knows of no turn: one error says that the token is of no use.
+    // The caller has only a token and knows of no turn: one error covers both.
     if (error instanceof TurnNotFoundError) throw rejected(error.message, error);
     throw error;
   }

@@ -15,7 +15,7 @@ const KINDS = 'a directory, postgres://user@host/database or s3://bucket/prefix'
  *
  * PostgreSQL takes `?table=` and `?schema=` besides its own parameters. What the URL leaves out, such as
  * the password, comes from PGPASSWORD and the other PG variables. S3 takes `?region=`, `?endpoint=` and
- * `?pathStyle=true`, and finds credentials as the AWS SDK does.
+ * `?pathStyle=`, which is `true` by default with an endpoint, and finds credentials as the AWS SDK does.
  *
  * Throws an `InvalidStorageError` for anything else.
  */

@@ -2,8 +2,8 @@ import { bucketsByName } from '../core/metrics.ts';
 
 /**
  * The buckets of Plait's histograms, for `histogramBucketOverrides` of the exporter that you give to
- * `Runtime.install`. Without them the SDK's own hold, whose bounds are for milliseconds: quantiles of times in
- * seconds are then wrong. You can change those of a metric; its name is the key.
+ * `Runtime.install`. The SDK's own buckets are for milliseconds: with them, quantiles of times in seconds are
+ * wrong. The keys are the names of metrics; you can replace the buckets of each.
  *
  * @example
  * Runtime.install({

@@ -79,7 +79,7 @@ function findExactProblem(part: object, at: string): string | undefined {
   if (given === undefined) return undefined;
   return isRecord(given) && trustedTexts(part).length === Object.keys(given).length
     ? undefined
-    : `${at}.${EXACT_FIELD} does not say the same as the block: leave it out where you change a block`;
+    : `${at}.${EXACT_FIELD} differs from its block: leave it out when you change the block`;
 }
 
 const visibleText: Shape<string> = that(
@@ -256,7 +256,7 @@ const ROLES: Readonly<Record<string, Message['role']>> = {
  */
 export function findConversationProblem(messages: readonly unknown[]): string | undefined {
   if (messages.length > MAX_MESSAGES) {
-    return `${messages.length} messages are too many: the API takes ${MAX_MESSAGES}`;
+    return `${messages.length} messages are too many: the API accepts ${MAX_MESSAGES}`;
   }
   for (const [i, message] of messages.entries()) {
     const problem = findMessageProblem(message, `messages[${i}]`);
@@ -273,7 +273,7 @@ export function findConversationProblem(messages: readonly unknown[]): string | 
 
 function findMessageProblem(message: unknown, at: string): string | undefined {
   if (isRecord(message) && message['type'] === 'message' && 'stop_reason' in message) {
-    return `${at} is a whole reply of the API, and a message has role and content alone: give { role: reply.role, content: reply.content }`;
+    return `${at} is a whole reply of the API. A message has only role and content: give { role: reply.role, content: reply.content }`;
   }
   const problem = MESSAGE(message, at);
   if (problem !== undefined) return problem;
@@ -296,7 +296,7 @@ function findPlaceProblem(
   at: string,
 ): string | undefined {
   if (role === 'system' && type !== 'text') {
-    return `${at} has the role system and a block of type ${type}; a system message holds texts`;
+    return `${at} has the role system and a block of type ${type}; a system message can hold only text`;
   }
   if (type === 'document' && role === 'assistant') {
     return `${at} has a document, which only the user can give`;
@@ -314,9 +314,9 @@ function findContentProblem(part: InputBlock, role: Message['role']): string | u
   }
   if (part.type !== 'tool_result' || part.is_error !== true) return undefined;
   const { content = '' } = part;
-  if (content.length === 0) return 'is an error without a content that says what went wrong';
+  if (content.length === 0) return 'is an error with no content; say what went wrong';
   return typeof content !== 'string' && content.some(({ type }) => type !== 'text')
-    ? 'is an error, and an error holds texts alone'
+    ? 'is an error, and an error can hold only text'
     : undefined;
 }
 
@@ -329,11 +329,11 @@ function findPairingProblem(messages: readonly Message[]): string | undefined {
     for (const [j, part] of blocks.entries()) {
       if (part.type !== 'tool_result') continue;
       if (j > 0 && blocks[j - 1]?.type !== 'tool_result') {
-        return `messages[${i}] has a tool_result behind other content; results must come first`;
+        return `messages[${i}] has a tool_result after other content; results must come first`;
       }
       const call = open.get(part.tool_use_id);
       if (call === undefined) {
-        return `messages[${i}] answers ${part.tool_use_id}, which the message before it did not ask for`;
+        return `messages[${i}] answers ${part.tool_use_id}, which the message before it does not call`;
       }
       const misfit = findToolsetProblem(part, call);
       if (misfit !== undefined) return `messages[${i}].content[${j}]${misfit}`;
@@ -371,7 +371,7 @@ function findToolsetProblem(result: ToolResultBlockParam, call: ToolUse): string
   }
   const foreign = types.find((type) => !TOOLSET_PARTS.has(type));
   return asked !== null && foreign !== undefined
-    ? ` is the result of an action and holds a ${foreign}; it may hold texts and images`
+    ? ` is the result of an action and holds a ${foreign}; it can hold only text and images`
     : undefined;
 }
 
@@ -381,21 +381,21 @@ function findOrderProblem(messages: readonly Message[]): string | undefined {
   let before: Message | undefined;
   for (const [i, message] of messages.entries()) {
     if (message.role === 'user' && messages[i - 1]?.role === 'system') {
-      return `messages[${i}] follows a message with the role system, which only the assistant may do`;
+      return `messages[${i}] follows a message with the role system, which only the assistant can do`;
     }
     if (message.role === 'system' && before === undefined) {
-      return `messages[${i}] has the role system and nothing before it; the agent's \`system\` is the place for it`;
+      return `messages[${i}] has the role system and nothing before it; put it into the agent's \`system\``;
     }
     if (
       message.role === 'system' &&
       before?.role === 'assistant' &&
       !endsWithServerResult(before)
     ) {
-      return `messages[${i}] has the role system and follows the assistant; it may follow the user`;
+      return `messages[${i}] has the role system and follows the assistant; it can only follow the user`;
     }
     const last = blocksOf(message).at(-1)?.type;
     if (message.role === 'assistant' && (last === 'thinking' || last === 'redacted_thinking')) {
-      return `messages[${i}] ends with thinking, and the API takes it only before something else`;
+      return `messages[${i}] ends with thinking; the API accepts thinking only before other content`;
     }
     if (message.role !== 'system') before = message;
   }
@@ -424,7 +424,7 @@ function findServerCallProblem(messages: readonly Message[]): string | undefined
     const answersOnly = blocks.length > 0 && blocks.every(({ type }) => type === 'tool_result');
     if (first !== undefined && message.role === 'user' && !answersOnly) {
       const [callId, { name: tool, at }] = first;
-      return `messages[${at}] has the call ${String(callId)} of ${tool} without its result, which the API alone could give: leave the call out`;
+      return `messages[${at}] has the call ${String(callId)} of ${tool} without its result, which only the API could give: leave the call out`;
     }
   }
   const lastCalls = messages.findLast(({ role }) => role === 'assistant');
@@ -433,7 +433,7 @@ function findServerCallProblem(messages: readonly Message[]): string | undefined
   );
   return byCode === undefined
     ? undefined
-    : `the call ${byCode.id} was made by code in a sandbox of the API, which does not wait for it any more: leave the call and its result out`;
+    : `the call ${byCode.id} was made by code in a sandbox of the API, which no longer waits for it: leave out the call and its result`;
 }
 
 function findMarkProblem(messages: readonly Message[]): string | undefined {
@@ -443,11 +443,11 @@ function findMarkProblem(messages: readonly Message[]): string | undefined {
   );
   const marks = [...marksOf(blocks), ...marksOf(parts)];
   if (marks.length > MAX_MARKS) {
-    return `messages has ${marks.length} blocks with cache_control, and the API takes ${MAX_MARKS}; leave it out, since Plait sets it`;
+    return `messages has ${marks.length} blocks with cache_control, and the API accepts ${MAX_MARKS}; leave them out: Plait sets them`;
   }
   const short = marks.findIndex(({ ttl }) => ttl !== '1h');
   return short !== -1 && marks.slice(short).some(({ ttl }) => ttl === '1h')
-    ? 'messages has a cache_control of 1h behind one of 5m, which the API rejects; leave it out, since Plait sets it'
+    ? 'messages has a cache_control of 1h after one of 5m, which the API rejects; leave them out: Plait sets them'
     : undefined;
 }
 

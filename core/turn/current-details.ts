@@ -9,10 +9,9 @@ import { usageText } from './usage-text.ts';
 // no history and costs nothing. Times are the server's.
 
 /** A workflow does not see failing attempts, or task queues without a worker. */
-const SEE_PENDING =
-  'Why an attempt has failed, and when the next one comes, stands under Pending Activities.';
+const SEE_PENDING = 'Pending Activities shows why an attempt failed and when the next one starts.';
 
-const SCHEDULED = 'One that is Scheduled under Pending Activities has no worker yet.';
+const SCHEDULED = 'A call that Pending Activities shows as Scheduled has no worker yet.';
 
 /** `undefined` for a step that does not wait for anything outside. */
 export function waitingFor(state: TurnState, next: NextStep, time: number): string | undefined {

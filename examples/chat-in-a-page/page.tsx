@@ -15,7 +15,7 @@ function Chat({ id, messages: before }: { id: string; messages: UIMessage[] }) {
   const { messages, sendMessage, addToolApprovalResponse, status, error } = useChat({
     id,
     messages: before,
-    resume: true, // a turn that runs goes on where the page is loaded
+    resume: true, // a running turn continues when the page is loaded
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses,
   });
   const isBusy = status === 'submitted' || status === 'streaming';

@@ -12,7 +12,7 @@ interface WaitOptions {
   within: number;
   /** Ends the waiting, but not the turn. */
   signal: AbortSignal;
-  /** Whether to wait on while every open call waits for a person. */
+  /** Whether to keep waiting when every open call waits for a person. */
   forPeople: boolean;
   /** Called when the turn starts to do something else, and every few seconds. */
   report: (doing: string) => void;

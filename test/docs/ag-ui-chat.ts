@@ -14,7 +14,7 @@ export function openChat(config: HttpAgentConfig, { show, decide }: Page) {
 
   async function run() {
     await agent.runAgent();
-    // Each run ends where only a person can get on with the turn.
+    // Each run ends when only a person can continue the turn.
     while (agent.pendingInterrupts.length > 0) {
       const decisions = agent.pendingInterrupts.map(async ({ id, message = '' }) => ({
         interruptId: id,

@@ -1,6 +1,6 @@
 import type { TurnHandle } from 'plait/client';
 
-/** Puts to a person what servers ask in a turn. `ask` resolves with `undefined` where the person declines. */
+/** Asks a person what servers ask in a turn. `ask` resolves with `undefined` if the person declines. */
 export async function putQuestions(
   turn: TurnHandle,
   by: string,

@@ -6,7 +6,7 @@ export function ChatPage({ id, messages: before }: { id: string; messages: UIMes
   const { messages, sendMessage, addToolApprovalResponse, status, error } = useChat({
     id,
     messages: before,
-    resume: true, // a turn that runs goes on where the page is loaded
+    resume: true, // a running turn continues when the page is loaded
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses,
   });
 

@@ -26,7 +26,7 @@ const tickets = mcpServer<{ tenant: string }>({
     headers: async ({ context }) => ({ authorization: `Bearer ${await tokenOf(context.tenant)}` }),
   },
   allow: ['search', 'create_ticket'],
-  onUnavailable: 'fail', // without it this agent is of no use
+  onUnavailable: 'fail', // this agent needs it
 });
 
 export const clerk = defineAgent<{ tenant: string }>({

@@ -1,7 +1,7 @@
 import { agentTool, defineAgent } from 'plait';
 import { z } from 'zod';
 
-/** Knows one customer, from all that it was ever told. */
+/** Knows one customer, from everything it has heard so far. */
 export const accountManager = defineAgent<{ tenant: string }>({
   name: 'account-manager',
   model: 'claude-haiku-4-5',

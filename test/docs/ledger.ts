@@ -3,7 +3,7 @@ import { defineTool } from 'plait';
 import { z } from 'zod';
 
 const PAGES = 40;
-/** Stands in for a minute of work. */
+/** Replaces a minute of work. */
 const workOn = (_page: number, signal: AbortSignal) =>
   sleep(Number(process.env['PAGE_MS'] ?? 60_000), undefined, { signal });
 

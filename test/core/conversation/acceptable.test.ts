@@ -60,7 +60,7 @@ describe("Plait's own field of a block", () => {
     'is invalid if it says something else: %j',
     (plait_json) => {
       expect(exact(plait_json)).toBe(
-        'messages[1].content[1].plait_json does not say the same as the block: leave it out where you change a block',
+        'messages[1].content[1].plait_json differs from its block: leave it out when you change the block',
       );
     },
   );
@@ -138,7 +138,7 @@ describe('a session cannot begin with what the API rejects', () => {
         assistant(call('toolu_1')),
         user(result('toolu_1', { is_error: true, content: '' })),
       ],
-      /is an error without a content/,
+      /is an error with no content/,
     ],
     [
       'an error with an image',
@@ -147,7 +147,7 @@ describe('a session cannot begin with what the API rejects', () => {
         assistant(call('toolu_1')),
         user(result('toolu_1', { is_error: true, content: [imageBlock(png())] })),
       ],
-      /an error holds texts alone/,
+      /an error can hold only text/,
     ],
     [
       'the whole reply of the SDK',
@@ -223,7 +223,7 @@ describe('a session cannot begin with what the API rejects', () => {
     [
       'a system message with an image',
       [user(text('a')), { role: 'system', content: [imageBlock(png())] }, assistant(text('b'))],
-      /a system message holds texts/,
+      /a system message can hold only text/,
     ],
     ['citations of the user', [user(text('a', { citations: [{ type: 'x' }] }))], /has citations/],
     [
@@ -300,7 +300,7 @@ describe('a session cannot begin with what the API rejects', () => {
           text('b', { cache_control: { type: 'ephemeral', ttl: '1h' } }),
         ),
       ],
-      /a cache_control of 1h behind one of 5m/,
+      /a cache_control of 1h after one of 5m/,
     ],
     [
       'an image of the assistant whose bytes are not an image',
@@ -327,7 +327,7 @@ describe('a session cannot begin with what the API rejects', () => {
     [
       'more messages than the API takes',
       Array.from({ length: 100_001 }, () => next),
-      /100002 messages are too many: the API takes 100000/,
+      /100002 messages are too many: the API accepts 100000/,
     ],
   ])('%s', ([what, messages, problem]) => {
     expect(findOpeningProblem(messages)).toMatch(problem);
@@ -376,7 +376,7 @@ test.for([
 test('an error without its content is rejected like an empty one', () => {
   const failed = { type: 'tool_result', tool_use_id: 'toolu_1', is_error: true };
   const messages = [user(text('a')), assistant(call('toolu_1')), user(failed)];
-  expect(findOpeningProblem(messages)).toMatch(/is an error without a content/);
+  expect(findOpeningProblem(messages)).toMatch(/is an error with no content/);
 });
 
 test('a conversation of 60,000 messages is checked to the end', () => {

@@ -47,7 +47,7 @@ describe('a session begins', () => {
     ['with a role that there is not', [says('bot', 'Hi')], /messages\[0\]\.role must be user/],
     ['that say nothing', [says('user', 'a'), says('assistant', [])], /messages\[1\] is empty/],
     ['with an open call', [says('user', 'a'), asks], /toolu_1.*no tool_result/],
-    ['that begin with a result', [answers], /toolu_1.*did not ask for/],
+    ['that begin with a result', [answers], /toolu_1.*does not call/],
     ['with no content', [{ role: 'user' }], /messages\[0\]\.content must be/],
     [
       'that end with a system message',

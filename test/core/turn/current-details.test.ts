@@ -23,7 +23,7 @@ const NOON = Date.parse('2026-11-29T12:00:00.700Z');
 test.for<[next: NextStep, details: string | undefined]>([
   [
     { type: 'ask model' },
-    '**Round 3: waiting for the model**, since 2026-11-29 12:00:00 UTC. Why an attempt has failed, and when the next one comes, stands under Pending Activities.',
+    '**Round 3: waiting for the model**, since 2026-11-29 12:00:00 UTC. Pending Activities shows why an attempt failed and when the next one starts.',
   ],
   [
     { type: 'run tools', agent, calls, prepared: [] },
@@ -80,7 +80,7 @@ describe('while calls are open', () => {
       '- **parse** runs, or waits for a worker. It has lost its worker once, and may be the cause',
       '- **ask** runs a turn of agent scout',
       '',
-      'One that is Scheduled under Pending Activities has no worker yet.',
+      'A call that Pending Activities shows as Scheduled has no worker yet.',
     ]);
   });
 

@@ -133,7 +133,7 @@ describe('a turn is rejected', () => {
 
 const NOT_A_CONTENT = 'content must be a text or content blocks';
 const NO_RESULT = 'and the next message has no tool_result for it';
-const NOT_ASKED = 'which the message before it did not ask for';
+const NOT_ASKED = 'which the message before it does not call';
 
 describe('a conversation is rejected', () => {
   test.for([
@@ -233,7 +233,7 @@ describe('a conversation is rejected', () => {
 test('results after other content of their message are rejected', () => {
   const text = { type: 'text', text: 'By the way' };
   expect(() => opening([user(text), assistant(asks('a')), user(text, answers('a'))])).toThrow(
-    'messages[2] has a tool_result behind other content; results must come first',
+    'messages[2] has a tool_result after other content; results must come first',
   );
   expect(opening([user(text), assistant(asks('a')), user(answers('a'), text)])).toHaveLength(3);
 });
