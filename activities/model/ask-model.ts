@@ -10,7 +10,7 @@ import { defined } from '../../core/json.ts';
 import { measured, record } from '../../core/metrics.ts';
 import { specFor } from '../../core/turn/fallback.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
-import { UnusableReplyError } from './assemble-reply.ts';
+import { UnusableReplyError } from './reply-errors.ts';
 import { classifyModelError, withoutSecrets } from './classify-error.ts';
 import type { ChatLog } from './chat-log.ts';
 import type { ModelClient } from './client.ts';

@@ -106,8 +106,8 @@ class ReplyCalls implements EarlyStarts {
 
   onBlock = (reply: ReplyAssembly): void => {
     const coming = this.comingOf(reply);
-    while (reply.isComplete(coming.blocks.length)) {
-      const block = reply.blocks[coming.blocks.length] as ReplyBlock;
+    while (reply.blocks.isComplete(coming.blocks.length)) {
+      const block = reply.blocks.list[coming.blocks.length] as ReplyBlock;
       coming.blocks.push(block);
       for (const call of toolCalls([block])) {
         const most = { ...reply.usage, output_tokens: this.maxTokens };
@@ -138,7 +138,7 @@ class ReplyCalls implements EarlyStarts {
   /** Starts over for another request, and where a gateway begins its reply again. */
   private comingOf(reply: ReplyAssembly): Coming {
     const last = (this.coming?.blocks.length ?? 0) - 1;
-    const isSame = reply === this.reply && reply.blocks[last] === this.coming?.blocks[last];
+    const isSame = reply === this.reply && reply.blocks.list[last] === this.coming?.blocks[last];
     if (isSame && this.coming !== undefined) return this.coming;
     this.reply = reply;
     const { tools } = this.asking.agent;

@@ -37,7 +37,9 @@ export function announceReply(activity: Context, publisher?: ReplyPublisher): An
     partial(): PartialReply | undefined {
       if (reply === undefined) return undefined;
       const { attempt } = activity.info;
-      return { attempt, request, ...partialEnd(reply.blocks, reply.inputLength) };
+      const { blocks } = reply;
+      const end = partialEnd(blocks.list, (index) => blocks.inputLength(index));
+      return { attempt, request, ...end };
     },
   };
   const heartbeats = keepAlive(activity, 'model request', growing.partial);

@@ -5,13 +5,14 @@ import { isNestedDeeper } from '../../core/conversation/exact-json.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 import { beginningOf, isRecord } from '../../core/json.ts';
 import { doubledPathText, stayAtAddress } from './address.ts';
-import type { ReplyAssembly, ReplyEvent } from './assemble-reply.ts';
-import { assembleReply, UnusableReplyError } from './assemble-reply.ts';
+import type { ReplyEvent } from './assemble-reply.ts';
+import { ReplyAssembly } from './assemble-reply.ts';
 import { withoutAutomatic } from './cache-breakpoints.ts';
 import { isFinalType } from './classify-error.ts';
 import type { ModelClient } from './client.ts';
 import { markExactTexts, sendExactTexts } from './exact-request.ts';
 import { amazonErrorType, requestIdOf } from './platform-errors.ts';
+import { UnusableReplyError } from './reply-errors.ts';
 import type { RequestParams } from './request-params.ts';
 import type { Secrets } from './secrets.ts';
 import { redactRejections } from './secrets.ts';
@@ -62,7 +63,7 @@ export async function requestReply(
       maxRetries: 0,
       middleware: [redactRejections(secrets), stayAtAddress],
     });
-    const reply = assembleReply();
+    const reply = new ReplyAssembly();
     onReply?.(reply);
     try {
       await readReply(response, {

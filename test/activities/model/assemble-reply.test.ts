@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
-import { assembleReply } from '../../../activities/model/assemble-reply.ts';
+import { ReplyAssembly } from '../../../activities/model/assemble-reply.ts';
 import type { ModelReply } from '../../../core/conversation/reply.ts';
 import { block, messageDelta, messageStart, messageStop, text, toolUse } from './stream-events.ts';
 
 function assemble(events: readonly ReplyEvent[]): ModelReply {
-  const reply = assembleReply();
+  const reply = new ReplyAssembly();
   // Each test gets events of its own: blocks are built in place.
   for (const event of structuredClone(events)) reply.add(event);
   return reply.finish('req_01');

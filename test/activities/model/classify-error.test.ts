@@ -6,7 +6,7 @@ import Anthropic, {
   APIUserAbortError,
 } from '@anthropic-ai/sdk';
 import { describe, expect, test } from 'vitest';
-import { TornReplyError } from '../../../activities/model/assemble-reply.ts';
+import { TornReplyError } from '../../../activities/model/reply-errors.ts';
 import { classifyModelError } from '../../../activities/model/classify-error.ts';
 import { IdleStreamError } from '../../../activities/model/request-reply.ts';
 import { answered, brokenOff } from './api-errors.ts';

@@ -1,6 +1,6 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from '@anthropic-ai/sdk';
 import { describe, expect, test } from 'vitest';
-import { TornReplyError } from '../../../activities/model/assemble-reply.ts';
+import { TornReplyError } from '../../../activities/model/reply-errors.ts';
 import { classifyModelError } from '../../../activities/model/classify-error.ts';
 import { answered, brokenOff, REQUEST } from './api-errors.ts';
 

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
-import { assembleReply, UnusableReplyError } from '../../../activities/model/assemble-reply.ts';
+import { ReplyAssembly } from '../../../activities/model/assemble-reply.ts';
+import { UnusableReplyError } from '../../../activities/model/reply-errors.ts';
 import { messageDelta, messageStart, messageStop, toolUse } from './stream-events.ts';
 
 /** What is assembled from these lines of JSON, which JavaScript cannot write. */
 function assemble(...lines: readonly string[]) {
-  const reply = assembleReply();
+  const reply = new ReplyAssembly();
   for (const line of lines) reply.add(JSON.parse(line) as ReplyEvent, line);
   return reply.finish(null).content;
 }
@@ -206,7 +207,7 @@ describe('a reply cannot be used', () => {
 });
 
 test('counts that are not numbers do not spoil the others', () => {
-  const reply = assembleReply();
+  const reply = new ReplyAssembly();
   for (const event of [messageStart, messageDelta('end_turn'), messageStop]) reply.add(event);
   const odd = { input_tokens: '7', output_tokens: -1, cache_read_input_tokens: Number.NaN };
   reply.add(messageDelta('end_turn', {}, odd as object));

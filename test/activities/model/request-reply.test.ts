@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Anthropic, { APIConnectionError, APIError } from '@anthropic-ai/sdk';
 import { describe, expect, test } from 'vitest';
-import { TornReplyError } from '../../../activities/model/assemble-reply.ts';
+import { TornReplyError } from '../../../activities/model/reply-errors.ts';
 import type { RequestOptions } from '../../../activities/model/request-reply.ts';
 import { IdleStreamError, requestReply } from '../../../activities/model/request-reply.ts';
 import { createSecrets } from '../../../activities/model/secrets.ts';

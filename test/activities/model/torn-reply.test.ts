@@ -1,14 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
-import {
-  assembleReply,
-  TornReplyError,
-  UnusableReplyError,
-} from '../../../activities/model/assemble-reply.ts';
+import { ReplyAssembly } from '../../../activities/model/assemble-reply.ts';
+import { TornReplyError, UnusableReplyError } from '../../../activities/model/reply-errors.ts';
 import { messageDelta, messageStart, messageStop, text, toolUse } from './stream-events.ts';
 
 function assemble(events: readonly ReplyEvent[]) {
-  const reply = assembleReply();
+  const reply = new ReplyAssembly();
   for (const event of structuredClone(events)) reply.add(event);
   return reply.finish(null);
 }
@@ -45,7 +42,7 @@ describe('a reply that did not come whole', () => {
   });
 
   test('cannot be used if a block grows that never began', () => {
-    const reply = assembleReply();
+    const reply = new ReplyAssembly();
 
     expect(() =>
       reply.add({ type: 'content_block_delta', index: 3, delta: { type: 'text_delta', text: '' } }),

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Anthropic, { APIError } from '@anthropic-ai/sdk';
 import { describe, expect, test } from 'vitest';
-import { TornReplyError, UnusableReplyError } from '../../../activities/model/assemble-reply.ts';
+import { TornReplyError, UnusableReplyError } from '../../../activities/model/reply-errors.ts';
 import { requestReply } from '../../../activities/model/request-reply.ts';
 import { createSecrets } from '../../../activities/model/secrets.ts';
 import { frame } from '../../../testing/messages/sse.ts';
