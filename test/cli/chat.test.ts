@@ -15,6 +15,7 @@ import { AgentClient } from '../../client/agent-client.ts';
 import { startTestEnvironment } from '../../testing/environment.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
 import { startPlait as startEnvironment } from '../fixtures/plait.ts';
+import { handedOn } from '../fixtures/sessions.ts';
 import type { Ended } from './plait-process.ts';
 import { plait, startPlait } from './plait-process.ts';
 import { fakeTty } from './terminal.ts';
@@ -246,6 +247,8 @@ describe.concurrent('plait chat in a terminal', () => {
     await terminal.shows('1 call waits for you');
     type('/steer Be quick.\r');
     await terminal.shows('steering: Be quick.');
+    const { runningTurn } = await session.describe();
+    await handedOn(environment.agents, { joins: runningTurn, turnId: session.sessionId });
     type('/approvals\r');
     await terminal.shows(/approve\? .*$/);
     type('y\r');

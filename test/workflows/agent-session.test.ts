@@ -14,24 +14,20 @@ import type { ListSessionsOptions } from '../../client/lists.ts';
 import type { ToolContext } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
-import type { Script } from '../../testing/script.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { echo, handedOn, newSessionId } from '../fixtures/sessions.ts';
 import { aborted } from '../../testing/aborted.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 
-const newId = () => `session-${randomUUID()}`;
 const textsOf = (messages: readonly { role: string; content: unknown }[]) =>
   messages.map(({ role, content }) => `${role}: ${JSON.stringify(content)}`);
-
-/** Says again what the user said. */
-const echo: Script = conversation(/./, [(request) => say(`You said: ${request.userText}`)]);
 
 describe('a session', () => {
   test('is created by its first message, and its turns follow one another in one conversation', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
-    const session = plait.agents.openSession(agent, newId());
+    const session = plait.agents.openSession(agent, newSessionId());
 
     const first = await session.send('one');
     expect(await first.result()).toMatchObject({ text: 'You said: one', stopReason: 'end_turn' });
@@ -57,7 +53,7 @@ describe('a session', () => {
   test('keeps messages that are sent at once in their order', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
-    const session = plait.agents.openSession(agent, newId());
+    const session = plait.agents.openSession(agent, newSessionId());
 
     const turns = [];
     for (const text of ['a', 'b', 'c', 'd']) turns.push(await session.send(text));
@@ -74,7 +70,7 @@ describe('a session', () => {
   test('processes a message once if it is sent twice with the same key, even in a new run', async () => {
     const agent = agentWith([], { historyEvents: 20 });
     await using plait = await startPlait({ agents: [agent], script: echo });
-    const session = plait.agents.openSession(agent, newId());
+    const session = plait.agents.openSession(agent, newSessionId());
 
     const first = await session.send('pay', { idempotencyKey: 'k1' });
     await first.result();
@@ -93,7 +89,7 @@ describe('a session', () => {
   test('that is closed rejects messages, and does not start again', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
-    const session = plait.agents.openSession(agent, newId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const turn = await session.send('last words');
     await session.close();
 
@@ -109,7 +105,7 @@ describe('a session', () => {
   test('that does not exist is not created by getSession, and belongs to one agent', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
-    const id = newId();
+    const id = newSessionId();
 
     await expect(plait.agents.getSession(id).send('hello')).rejects.toThrow(SessionNotFoundError);
     await (await plait.agents.openSession(agent, id).send('hello')).result();
@@ -140,7 +136,7 @@ async function busy() {
     script: script(conversation('work', [callTools({ wait: {} }), say('Worked.')]), echo),
   });
   const user = `ana's "desk" ${randomUUID()}`;
-  const session = plait.agents.openSession(agent, newId(), { user });
+  const session = plait.agents.openSession(agent, newSessionId(), { user });
   const turn = await session.send('work');
   await running;
   return { plait, agent, session, user, turn, log, release: () => gate.emit('release') };
@@ -167,6 +163,7 @@ describe('a message that is sent while a turn runs', () => {
     await using _ = plait;
     const steering = await session.send('be quick', { whenBusy: 'steer' });
     expect(steering.joins).toBe(turn.turnId);
+    await handedOn(plait.agents, steering);
     release();
 
     const result = await steering.result();
@@ -227,7 +224,7 @@ test('a session with a storage keeps its conversation there, and a client can re
       (request) => say(`Seen ${request.userText}`),
     ]),
   });
-  const session = plait.agents.openSession(agent, newId());
+  const session = plait.agents.openSession(agent, newSessionId());
 
   for (let i = 0; i < 6; i += 1) {
     const result = await (await session.send(`look ${i}`)).result();
@@ -248,7 +245,7 @@ test('a session with a storage keeps its conversation there, and a client can re
 test('sessions are found by agent, user and status, and so are their turns', async () => {
   const { plait, agent, session: working, user, release } = await busy();
   await using _ = plait;
-  const [one, two, three] = [newId(), newId(), working.sessionId];
+  const [one, two, three] = [newSessionId(), newSessionId(), working.sessionId];
   await (await plait.agents.openSession(agent, one, { user }).send('hello')).result();
   await (await plait.agents.openSession(agent, two, { user }).send('hello')).result();
   await plait.agents.getSession(two).close();

@@ -6,7 +6,7 @@ import { waitingCalls } from '../fixtures/approvals-agent.ts';
 import { until } from '../fixtures/until.ts';
 import { latch } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
+import { handedOn, newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
 // `text.slice(0, n)` cuts an emoji in two. The API rejects a request with half of one, and every later request
@@ -55,7 +55,8 @@ test('half an emoji from a person or a tool reaches the model as a replacement c
   });
   const turn = await session.send([{ type: 'text', text: HALF }]);
   await waitingCalls(turn, 2);
-  await session.send(HALF, { whenBusy: 'steer' });
+  // Later it would be read only after the model has ended its turn.
+  await handedOn(plait.agents, await session.send(HALF, { whenBusy: 'steer' }));
   await turn.deny('toolu_pay', { by: HALF, reason: HALF });
   await turn.approve('toolu_refund', { by: HALF, input: { a: HALF } });
   await until(
@@ -63,11 +64,6 @@ test('half an emoji from a person or a tool reaches the model as a replacement c
     (length) => length === 1,
   );
   await plait.agents.completeToolCall(tokens[0] ?? '', { said: HALF });
-  // Later it would be read only after the model has ended its turn.
-  await until(
-    () => turn.workflow.fetchHistory(),
-    ({ events }) => (events ?? []).some((event) => event.workflowExecutionSignaledEventAttributes),
-  );
   hold.open();
 
   const { text, messages } = await turn.result();

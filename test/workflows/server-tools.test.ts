@@ -8,7 +8,7 @@ import { callTools, reply, say, stopWith } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { newSessionId } from '../fixtures/sessions.ts';
+import { handedOn, newSessionId } from '../fixtures/sessions.ts';
 import { imageBlock, png } from '../fixtures/images.ts';
 
 const SEARCH = { type: 'web_search_20260318', name: 'web_search', max_uses: 3 } as const;
@@ -216,7 +216,7 @@ describe('calls by code', () => {
     const session = plait.agents.openSession(agent, newSessionId());
     const turn = await session.send('go');
     await door.reached();
-    await session.send('be quick', { whenBusy: 'steer' });
+    await handedOn(plait.agents, await session.send('be quick', { whenBusy: 'steer' }));
     door.open();
     const { messages, text } = await turn.result();
 

@@ -13,7 +13,14 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { asked, echo, newSessionId, rejectedRequests, untilIdle } from '../fixtures/sessions.ts';
+import {
+  asked,
+  echo,
+  handedOn,
+  newSessionId,
+  rejectedRequests,
+  untilIdle,
+} from '../fixtures/sessions.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -176,6 +183,7 @@ describe('a turn that fails', () => {
     const failed = await session.send('work');
     await door.reached();
     const steering = await session.send('be quick', { whenBusy: 'steer' });
+    await handedOn(plait.agents, steering);
     door.open();
     await expect(failed.result()).rejects.toThrow(/prompt is too long/);
     expect(await steering.result()).toMatchObject({ text: 'You said: be quick' });

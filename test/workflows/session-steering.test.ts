@@ -17,8 +17,7 @@ import type { TestEnvironment } from '../../testing/environment.ts';
 import type { Reply } from '../../testing/messages/reply.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { until } from '../fixtures/until.ts';
-import { asked, echo, newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
+import { asked, echo, handedOn, newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { imageBlock, png } from '../fixtures/images.ts';
 
@@ -50,18 +49,10 @@ const behind =
     return answer;
   };
 
-/** Sends a message to the running turn, and waits until the turn has it: its session hands it on later. */
+/** Sends a message to the running turn, and waits until the turn has it. */
 async function steer(plait: TestEnvironment, session: SessionHandle, input: string) {
   const message = await session.send(input, { whenBusy: 'steer' });
-  const running = plait.agents.getTurn(message.joins ?? '');
-  await until(async () => {
-    const { events } = await running.workflow.fetchHistory();
-    return events?.some(({ workflowExecutionSignaledEventAttributes: signal }) =>
-      Buffer.from(signal?.input?.payloads?.[0]?.data ?? [])
-        .toString()
-        .includes(message.turnId),
-    );
-  });
+  await handedOn(plait.agents, message);
   return message;
 }
 
@@ -144,6 +135,7 @@ describe('a steering message reaches the model', () => {
     await using _ = plait;
     await tool.reached();
     const message = await session.send('be quick');
+    await handedOn(plait.agents, message);
     tool.open();
 
     expect(await message.result()).toMatchObject({ text: 'You said: be quick', rounds: 3 });
