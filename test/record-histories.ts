@@ -16,6 +16,7 @@ import { fault } from '../testing/faults.ts';
 import { recordHistory } from '../testing/replay.ts';
 import { callTools, refuse, say, stopWith } from '../testing/replies.ts';
 import { conversation, script } from '../testing/script.ts';
+import { handedOn } from './fixtures/sessions.ts';
 import { tracesInMemory } from './fixtures/spans.ts';
 import { agentWith, reader, writer } from './fixtures/tools.ts';
 
@@ -311,7 +312,7 @@ async function recordSession({ agents }: TestEnvironment): Promise<void> {
 
   const noted = await session.send('noted');
   await allParked(noted, { waiting: 0, handedOver: 1 });
-  await session.send('Be quick.', steer);
+  await handedOn(agents, await session.send('Be quick.', steer));
   await agents.completeToolCall(tokenOfTurn(noted), 'delivered');
   await noted.result();
   await recordHistory(noted, file('session-turn'));

@@ -16,6 +16,18 @@ const whole = (...blocks: readonly ReplyEvent[]) =>
 const asking = (...blocks: readonly ReplyEvent[]) =>
   assemble([messageStart, ...blocks, messageDelta('tool_use'), messageStop]);
 
+test('a message that begins again in the same stream forgets what came of its inputs', () => {
+  const reply = new ReplyAssembly();
+  for (const event of structuredClone([messageStart, ...toolUse(0, 'toolu_a', '{"id":', '7}')])) {
+    reply.add(event);
+  }
+  expect([reply.blocks.isComplete(0), reply.blocks.inputLength(0)]).toEqual([true, 8]);
+
+  reply.add(structuredClone(messageStart));
+
+  expect([reply.blocks.isComplete(0), reply.blocks.inputLength(0)]).toEqual([false, 0]);
+});
+
 describe('a whole reply', () => {
   test('has what its stream said of it', () => {
     expect(whole(...text(0, 'Hello'))).toEqual({
