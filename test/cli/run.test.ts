@@ -7,6 +7,8 @@ import { customerLookup } from '../../examples/customer-lookup/agent.ts';
 import { customerScript, FULL_PICTURE } from '../../examples/customer-lookup/script.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
+import { withToolFaults } from '../../testing/tool-faults.ts';
+import { Door } from '../fixtures/door.ts';
 import { startPlait as startEnvironment } from '../fixtures/plait.ts';
 import { stopWorker } from '../fixtures/waiting-turns.ts';
 import type { Ended, PlaitProcess } from './plait-process.ts';
@@ -20,13 +22,24 @@ beforeAll(async () => {
 
 afterAll(() => environment.close());
 
-function start(...args: string[]): PlaitProcess {
+function startOn({ taskQueue }: TestEnvironment, ...args: string[]): PlaitProcess {
   const env = { TEMPORAL_ADDRESS: inject('temporalAddress') };
-  return startPlait(['run', '--task-queue', environment.taskQueue, ...args], { env });
+  return startPlait(['run', '--task-queue', taskQueue, ...args], { env });
+}
+
+/** One whose tickets wait behind the door: the turn must not end before its process has seen that it runs. */
+function startWaiting(door: Door): Promise<TestEnvironment> {
+  const agent = withToolFaults(customerLookup, {
+    async get_tickets({ ctx, run: look }) {
+      await door.pass(ctx.signal);
+      return await look();
+    },
+  });
+  return startEnvironment({ agents: [agent], script: customerScript });
 }
 
 function run(...args: string[]): Promise<Ended> {
-  return start(...args).ended;
+  return startOn(environment, ...args).ended;
 }
 
 describe.concurrent('plait run', () => {
@@ -63,15 +76,19 @@ describe.concurrent('plait run', () => {
   });
 
   it('stops waiting when the time is up, and can be called again', async ({ expect }) => {
+    const door = new Door();
+    await using waiting = await startWaiting(door);
     const args = ['customer-lookup', FULL_PICTURE, '--turn-id', 'patience'];
-    const { code, stderr } = await run(...args, '--timeout', '300ms');
+    const { code, stderr } = await startOn(waiting, ...args, '--timeout', '300ms').ended;
     expect(code).toBe(7);
     expect(stderr).toContain('The turn goes on. To wait for it again');
-    expect((await run(...args)).code).toBe(0);
+    door.open();
+    expect((await startOn(waiting, ...args).ended).code).toBe(0);
   });
 
   it('cancels the turn with Ctrl-C and waits for its result', async ({ expect }) => {
-    const process = start('customer-lookup', FULL_PICTURE, '--json');
+    await using waiting = await startWaiting(new Door());
+    const process = startOn(waiting, 'customer-lookup', FULL_PICTURE, '--json');
     await process.says('get_tickets(customer_id: 1234)  running');
     process.interrupt();
     const { code, stdout } = await process.ended;
@@ -89,11 +106,8 @@ describe.concurrent('plait run', () => {
 
 describe('plait run without its worker', () => {
   it('says so after some seconds, and ends with Ctrl-C', async ({ expect }) => {
-    const gone = await startEnvironment({ agents: [customerLookup], script: customerScript });
-    await using _ = gone;
-    const env = { TEMPORAL_ADDRESS: inject('temporalAddress') };
-    const args = ['run', '-q', gone.taskQueue, 'customer-lookup', FULL_PICTURE];
-    const process = startPlait(args, { env });
+    await using gone = await startWaiting(new Door());
+    const process = startOn(gone, 'customer-lookup', FULL_PICTURE);
     await process.says('get_tickets(customer_id: 1234)  running');
     await stopWorker(gone);
     await process.says('waits for a worker');
