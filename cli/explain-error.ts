@@ -12,6 +12,7 @@ import {
   TurnFailedError,
   TurnIdInUseError,
   TurnNotFoundError,
+  UnreadablePayloadError,
   WorkerUnavailableError,
 } from '../client/errors.ts';
 import { causeChain } from '../core/failures.ts';
@@ -60,6 +61,7 @@ const WRONG_INPUT = [
   SessionNotFoundError,
   TurnIdInUseError,
   TurnNotFoundError,
+  UnreadablePayloadError,
 ];
 
 function exitCodeOf(error: unknown): ExitCode {

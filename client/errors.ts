@@ -81,6 +81,22 @@ export class TemporalUnavailableError extends PlaitError {
 }
 
 /**
+ * The client has no codec for something that Temporal returned, such as the memo of a turn in a list: it was
+ * written with another `dataConverter`.
+ */
+export class UnreadablePayloadError extends PlaitError {
+  override readonly name = 'UnreadablePayloadError' as const;
+  override readonly code = 'UNREADABLE_PAYLOAD' as const;
+
+  constructor(namespace: string, problem: string, options?: ErrorOptions) {
+    super(
+      `Namespace ${namespace} has data that this client cannot read (${problem}). Create its Client with the dataConverter of the worker that wrote the data; the commands of plait have none. For a list, filters can leave that worker's turns out.`,
+      options,
+    );
+  }
+}
+
+/**
  * The namespace lacks a search attribute that the list needs, or has it with another type.
  * `plait setup` registers them.
  */

@@ -42,5 +42,6 @@ export {
   TurnFailedError,
   TurnIdInUseError,
   TurnNotFoundError,
+  UnreadablePayloadError,
   WorkerUnavailableError,
 } from './errors.ts';

@@ -6,11 +6,21 @@ import {
   WorkflowFailedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { ApplicationFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+  ValueError,
+} from '@temporalio/common';
 import { PlaitError } from '../core/errors.ts';
 import { isRecord } from '../core/json.ts';
 import { StorageUnavailableError } from '../storage/errors.ts';
-import { TemporalUnavailableError, TurnFailedError, TurnNotFoundError } from './errors.ts';
+import {
+  TemporalUnavailableError,
+  TurnFailedError,
+  TurnNotFoundError,
+  UnreadablePayloadError,
+} from './errors.ts';
 
 /** The status codes of gRPC that mean something here. */
 export const GRPC = {
@@ -89,13 +99,20 @@ export async function aboutTurn<T>(
   }
 }
 
-/** A `TemporalUnavailableError` if the error is about the server; otherwise the error itself. */
+/**
+ * A `TemporalUnavailableError` or an `UnreadablePayloadError` if the error is about the server or what it
+ * returned; otherwise the error itself.
+ */
 export function aboutServer(error: unknown, namespace: string): unknown {
   if (error instanceof NamespaceNotFoundError) {
     return new TemporalUnavailableError(
       `The Temporal server has no namespace ${namespace}: set TEMPORAL_NAMESPACE, or create it with \`temporal operator namespace create -n ${namespace}\`.`,
       { cause: error },
     );
+  }
+  // The SDK has no class for it, and uses this one also for values that it cannot encode.
+  if (error instanceof ValueError && error.message.startsWith('Unknown encoding')) {
+    return new UnreadablePayloadError(namespace, error.message, { cause: error });
   }
   // Temporal's client takes every failure on the way to the server for a failure of the server.
   if (error instanceof ServiceError && error.cause instanceof StorageUnavailableError) {

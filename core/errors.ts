@@ -25,6 +25,7 @@ export type PlaitErrorCode =
   | 'TURN_ID_IN_USE'
   | 'TURN_NOT_FOUND'
   | 'UNREADABLE_HISTORY'
+  | 'UNREADABLE_PAYLOAD'
   | 'UNSCRIPTED'
   | 'WORKER_UNAVAILABLE';
 

@@ -52,6 +52,7 @@ const ERRORS: readonly [code: string, error: PlaitError][] = [
       reason: 'why',
     }),
   ],
+  ['UNREADABLE_PAYLOAD', new client.UnreadablePayloadError('default', 'why')],
   ['UNSCRIPTED', new testing.UnscriptedError('why')],
   ['WORKER_UNAVAILABLE', new client.WorkerUnavailableError(['turn-1'], 'why')],
 ];

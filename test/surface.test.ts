@@ -64,6 +64,7 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'TurnFailedError',
       'TurnIdInUseError',
       'TurnNotFoundError',
+      'UnreadablePayloadError',
       'WorkerUnavailableError',
     ],
     types: [

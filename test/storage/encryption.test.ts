@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
@@ -9,7 +10,7 @@ import { temporal } from '@temporalio/proto';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import type { CreateWorkerOptions } from '../../worker/create-worker.ts';
 import { createWorker } from '../../worker/create-worker.ts';
-import { TurnFailedError } from '../../client/index.ts';
+import { AgentClient, TurnFailedError, UnreadablePayloadError } from '../../client/index.ts';
 import { DeclarationError } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
@@ -19,6 +20,7 @@ import { directoryStorage } from '../../storage/directory.ts';
 import { encryptedBy, failureConverterBeside } from '../../storage/encryption.ts';
 import { waitingCalls } from '../fixtures/approvals-agent.ts';
 import { Door } from '../fixtures/door.ts';
+import { newNamespace } from '../fixtures/namespace.ts';
 import { newSessionId, untilIdle } from '../fixtures/sessions.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
@@ -213,6 +215,38 @@ test('encryptedBy leaves only names, ids, users and reasons in clear text, and e
   expect(read.failure).toBeInstanceOf(TurnFailedError);
   expect((read.failure as Error).message).toContain(THROWN.api);
   expect(read.rejected?.message).toContain('toolu_none');
+});
+
+async function drain(list: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of list);
+}
+
+describe('a client without the codec', () => {
+  test.each([
+    ['turns', 'agentTurn', (agents: AgentClient) => agents.listTurns()],
+    ['sessions', 'agentSession', (agents: AgentClient) => agents.listSessions()],
+    ['waiting calls', 'agentTurn', (agents: AgentClient) => agents.approvals()],
+  ] as const)('learns what its list of %s needs', async (_, workflowType, list) => {
+    await using namespace = await newNamespace(inject('temporalAddress'));
+    const { connection, options } = namespace.client;
+    const dataConverter = encryptedBy(codec);
+    const writer = new Client({ connection, namespace: options.namespace, dataConverter });
+    await writer.workflow.start(workflowType, {
+      workflowId: 'written-by-another',
+      taskQueue: 'nobody',
+      memo: { asked: SAID.prompt },
+    });
+    const agents = new AgentClient({ client: namespace.client, taskQueue: 'nobody' });
+    const error = await until(
+      () => rejection(drain(list(agents))),
+      (problem) => problem !== undefined,
+    );
+
+    expect(error).toBeInstanceOf(UnreadablePayloadError);
+    expect(error?.message).toMatch(
+      /^Namespace test-\S+ has data that this client cannot read \(Unknown encoding: .+\)\. Create its Client with the dataConverter/,
+    );
+  });
 });
 
 test('a bundle without the failure converter is an error before the worker starts', async () => {
