@@ -14,6 +14,7 @@ import { Client, Connection } from '@temporalio/client';
 import { AgentClient } from '../../client/agent-client.ts';
 import { startTestEnvironment } from '../../testing/environment.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
+import { Door } from '../fixtures/door.ts';
 import { startPlait as startEnvironment } from '../fixtures/plait.ts';
 import { handedOn } from '../fixtures/sessions.ts';
 import type { Ended } from './plait-process.ts';
@@ -22,10 +23,12 @@ import { fakeTty } from './terminal.ts';
 
 const [FULL_PICTURE = '', REFUND = ''] = HINTS;
 let environment: TestEnvironment;
+/** The reply to `Slowly.` ends when somebody has seen its text. */
+const wasSeen = new Door();
 
 beforeAll(async () => {
   const text = `Word by word, ${'and on '.repeat(20)}and done.`;
-  const slowly = conversation('Slowly.', [paced({ betweenEventsMs: 50 }, say(text))]);
+  const slowly = conversation('Slowly.', [paced({ afterBlock: () => wasSeen.pass() }, say(text))]);
   environment = await startEnvironment({
     agents: [supportDesk],
     script: script(slowly, supportScript),
@@ -164,6 +167,7 @@ describe.concurrent('plait chat in a terminal', () => {
     const { terminal, type, ended } = await openChat(newSession());
     type('Slowly.\r');
     await terminal.shows(/ {2}Word by word/);
+    wasSeen.open();
     await terminal.shows(/\nWord by word[^]* done\.\n[^]*tokens in/);
     expect(terminal.text.match(/Word by word/g)).toHaveLength(1);
     type('\u0004');
