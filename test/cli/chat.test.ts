@@ -16,7 +16,7 @@ import { startTestEnvironment } from '../../testing/environment.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait as startEnvironment } from '../fixtures/plait.ts';
-import { handedOn } from '../fixtures/sessions.ts';
+import { handedOn, untilIdle } from '../fixtures/sessions.ts';
 import type { Ended } from './plait-process.ts';
 import { plait, startPlait } from './plait-process.ts';
 import { fakeTty } from './terminal.ts';
@@ -194,6 +194,8 @@ describe.concurrent('plait chat in a terminal', () => {
     type('\u0004');
     await ended;
     expect(terminal.text).toContain('Approved refund_order(order: A-1093, cents: 120), as ana.');
+    // The chat learns of the end from the turn, perhaps before the session does.
+    await untilIdle(session);
     const { turnId } = (await session.describe()).lastTurn ?? { turnId: '' };
     const { calls } = await environment.agents.getTurn(turnId).result();
     expect(calls[0]?.approval).toMatchObject({ decision: 'approved', by: 'ana' });
