@@ -5,14 +5,21 @@ import type { TurnSnapshot } from '../../../client/follow/snapshot.ts';
 import { defineAgent } from '../../../index.ts';
 import type { TestEnvironment } from '../../../testing/environment.ts';
 import { callTools, say } from '../../../testing/replies.ts';
+import { Door } from '../../fixtures/door.ts';
 import { startPlait } from '../../fixtures/plait.ts';
 import { reader } from '../../fixtures/tools.ts';
 
 let env: TestEnvironment;
 
+/** `slow` ends when somebody has seen that it runs. */
+const wasSeen = new Door();
+
 const tools = [
   reader('quick', () => 'done'),
-  reader('slow', async (_input, { signal }) => sleep(1_500, 'done', { signal })),
+  reader('slow', async (_input, { signal }) => {
+    await wasSeen.pass(signal);
+    return 'done';
+  }),
   reader(
     'flaky',
     (_input, { attempt }) => {
@@ -61,7 +68,11 @@ function statesOf(snapshots: readonly TurnSnapshot[], name: string): string[] {
 describe('watch', () => {
   it('shows calls that run, are retried and end, and then ends itself', async () => {
     const turn = await env.agents.start('watched', 'quick slow flaky');
-    const snapshots = await watch(turn);
+    const snapshots: TurnSnapshot[] = [];
+    for await (const snapshot of turn.watch()) {
+      snapshots.push(snapshot);
+      if (statesOf([snapshot], 'slow').includes('running')) wasSeen.open();
+    }
     expect(statesOf(snapshots, 'quick')).toContain('succeeded');
     expect(statesOf(snapshots, 'slow')).toEqual(expect.arrayContaining(['running', 'succeeded']));
     expect(statesOf(snapshots, 'flaky')).toEqual(expect.arrayContaining(['retrying', 'succeeded']));
