@@ -282,8 +282,9 @@ export class AgentClient {
    * server's lists are about a second behind.
    *
    * Throws a `SearchAttributesMissingError` when you ask by `agent`, `user` or `stopReason` and
-   * `plait setup` has not been run, and a `TemporalUnavailableError`. Turns that were started before
-   * that, or with a plain Temporal client, are not found by these options.
+   * `plait setup` has not been run, a `TemporalUnavailableError`, and an `UnreadablePayloadError` when a
+   * turn was written with another codec. Turns that were started before `plait setup`, or with a plain
+   * Temporal client, are not found by these options.
    */
   listTurns(options: ListTurnsOptions = {}): AsyncGenerator<ListedTurn, void, undefined> {
     return listTurns(this.client, options);
@@ -294,7 +295,8 @@ export class AgentClient {
    * server's lists are about a second behind.
    *
    * Throws a `SearchAttributesMissingError` when you ask by `agent` or `user` and `plait setup` has not
-   * been run, and a `TemporalUnavailableError`.
+   * been run, a `TemporalUnavailableError`, and an `UnreadablePayloadError` when a session was written
+   * with another codec.
    */
   listSessions(options: ListSessionsOptions = {}): AsyncGenerator<ListedSession, void, undefined> {
     return listSessions(this.client, options);
@@ -306,7 +308,8 @@ export class AgentClient {
    *
    * The server's list of turns is about a second behind, so a call that has just begun to wait may be
    * missing. After all other calls, it throws a `WorkerUnavailableError` for the turns whose workers do
-   * not answer. Throws a `TemporalUnavailableError`.
+   * not answer. Throws a `TemporalUnavailableError`, and an `UnreadablePayloadError` when a turn was
+   * written with another codec.
    */
   approvals(options: ApprovalsOptions = {}): AsyncGenerator<WaitingCall, void, undefined> {
     return waitingCalls(this.client, options);

@@ -81,7 +81,7 @@ export class TemporalUnavailableError extends PlaitError {
 }
 
 /**
- * The client has no codec for something that Temporal returned, such as the memo of a turn in a list: it was
+ * Temporal returned something that this client has no codec for, such as the memo of a turn in a list. It was
  * written with another `dataConverter`.
  */
 export class UnreadablePayloadError extends PlaitError {
@@ -90,7 +90,7 @@ export class UnreadablePayloadError extends PlaitError {
 
   constructor(namespace: string, problem: string, options?: ErrorOptions) {
     super(
-      `Namespace ${namespace} has data that this client cannot read (${problem}). Create its Client with the dataConverter of the worker that wrote the data; the commands of plait have none. For a list, filters can leave that worker's turns out.`,
+      `Namespace ${namespace} has data that this client cannot read (${problem}). Create the client with the dataConverter of the worker that wrote it; the commands of plait have none. The filters of a list can leave it out.`,
       options,
     );
   }

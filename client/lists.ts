@@ -241,7 +241,7 @@ function turnStatus({ status: { name } }: WorkflowExecutionInfo): ListedStatus {
 /**
  * The workflows of a type that have the wanted keywords: first those that run, then the newest by end.
  *
- * Throws a `SearchAttributesMissingError`, a `TemporalUnavailableError`.
+ * Throws a `SearchAttributesMissingError`, a `TemporalUnavailableError`, an `UnreadablePayloadError`.
  */
 export async function* listWorkflows(
   client: Client,
@@ -265,8 +265,8 @@ export async function* listWorkflows(
 }
 
 /**
- * How many workflows `listWorkflows` would list, or a few more: see `visibilityQuery`. Throws the same
- * errors, and a `SearchAttributesMissingError` if the server lacks a wanted attribute.
+ * How many workflows `listWorkflows` would list, or a few more: see `visibilityQuery`. Throws a
+ * `TemporalUnavailableError`, and a `SearchAttributesMissingError` if the server lacks a wanted attribute.
  */
 export async function countWorkflows(
   client: Client,

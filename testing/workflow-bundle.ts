@@ -7,11 +7,6 @@ import { prebuiltBundle } from '../worker/prebuilt-bundle.ts';
 
 const bundles = new Map<string, Promise<WorkflowBundleOption>>();
 
-/** Takes a bundle of Plait's own workflows that exists, in the place of a new one. For tests of this repository. */
-export function knowBundle(bundle: WorkflowBundleOption): void {
-  bundles.set(keyOf(undefined, {}), Promise.resolve(bundle));
-}
-
 /**
  * Bundles a module of workflows once per process for each converter, because that takes seconds. The
  * package has the bundle of Plait's own.
@@ -21,16 +16,12 @@ export function bundleOnce(
   { failureConverterPath, payloadConverterPath }: DataConverter = {},
 ): Promise<WorkflowBundleOption> {
   const converters = defined({ failureConverterPath, payloadConverterPath });
-  const key = keyOf(workflowsPath, converters);
+  const key = JSON.stringify([workflowsPath, converters]);
   const known = bundles.get(key);
   if (known !== undefined) return known;
   const bundle = bundled(workflowsPath, converters);
   bundles.set(key, bundle);
   return bundle;
-}
-
-function keyOf(workflowsPath: string | undefined, converters: DataConverter): string {
-  return JSON.stringify([workflowsPath, converters]);
 }
 
 async function bundled(

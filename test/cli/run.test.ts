@@ -27,7 +27,7 @@ function startOn({ taskQueue }: TestEnvironment, ...args: string[]): PlaitProces
   return startPlait(['run', '--task-queue', taskQueue, ...args], { env });
 }
 
-/** One whose tickets wait behind the door: the turn must not end before its process has seen that it runs. */
+/** The tool for tickets waits at the door: the turn must not end before a process has shown that it runs. */
 function startWaiting(door: Door): Promise<TestEnvironment> {
   const agent = withToolFaults(customerLookup, {
     async get_tickets({ ctx, run: look }) {

@@ -217,10 +217,6 @@ test('encryptedBy leaves only names, ids, users and reasons in clear text, and e
   expect(read.rejected?.message).toContain('toolu_none');
 });
 
-async function drain(list: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of list);
-}
-
 describe('a client without the codec', () => {
   test.each([
     ['turns', 'agentTurn', (agents: AgentClient) => agents.listTurns()],
@@ -238,13 +234,13 @@ describe('a client without the codec', () => {
     });
     const agents = new AgentClient({ client: namespace.client, taskQueue: 'nobody' });
     const error = await until(
-      () => rejection(drain(list(agents))),
+      () => rejection(list(agents).next()),
       (problem) => problem !== undefined,
     );
 
     expect(error).toBeInstanceOf(UnreadablePayloadError);
     expect(error?.message).toMatch(
-      /^Namespace test-\S+ has data that this client cannot read \(Unknown encoding: .+\)\. Create its Client with the dataConverter/,
+      /^Namespace test-\S+ has data that this client cannot read \(Unknown encoding: .+\)\. Create the client with the dataConverter/,
     );
   });
 });

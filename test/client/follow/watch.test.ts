@@ -52,9 +52,15 @@ beforeAll(async () => {
 
 afterAll(() => env.close());
 
-async function watch(turn: TurnHandle): Promise<TurnSnapshot[]> {
+async function watch(
+  turn: TurnHandle,
+  onSnapshot: (snapshot: TurnSnapshot) => void = () => undefined,
+): Promise<TurnSnapshot[]> {
   const snapshots: TurnSnapshot[] = [];
-  for await (const snapshot of turn.watch()) snapshots.push(snapshot);
+  for await (const snapshot of turn.watch()) {
+    snapshots.push(snapshot);
+    onSnapshot(snapshot);
+  }
   return snapshots;
 }
 
@@ -68,11 +74,9 @@ function statesOf(snapshots: readonly TurnSnapshot[], name: string): string[] {
 describe('watch', () => {
   it('shows calls that run, are retried and end, and then ends itself', async () => {
     const turn = await env.agents.start('watched', 'quick slow flaky');
-    const snapshots: TurnSnapshot[] = [];
-    for await (const snapshot of turn.watch()) {
-      snapshots.push(snapshot);
+    const snapshots = await watch(turn, (snapshot) => {
       if (statesOf([snapshot], 'slow').includes('running')) wasSeen.open();
-    }
+    });
     expect(statesOf(snapshots, 'quick')).toContain('succeeded');
     expect(statesOf(snapshots, 'slow')).toEqual(expect.arrayContaining(['running', 'succeeded']));
     expect(statesOf(snapshots, 'flaky')).toEqual(expect.arrayContaining(['retrying', 'succeeded']));
