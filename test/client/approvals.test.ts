@@ -14,7 +14,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { cashier, cashierScript, counter, waitingCalls } from '../fixtures/approvals-agent.ts';
-import { until } from '../fixtures/until.ts';
+import { insist, until } from '../fixtures/until.ts';
 import type { Counter } from '../fixtures/approvals-agent.ts';
 import { startPlait } from '../fixtures/plait.ts';
 
@@ -327,7 +327,7 @@ test('waiting without a worker ends, and the decision can be sent again', async 
   );
 
   const back = await start(done, taskQueue);
-  await turn.approve(callId, { by });
+  await insist(() => turn.approve(callId, { by }));
   await turn.result();
   expect(done.refunds).toHaveLength(1);
   await Promise.all(turns.slice(1).map(({ workflow }) => workflow.terminate()));

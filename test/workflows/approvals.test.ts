@@ -331,7 +331,9 @@ describe('a decision', () => {
       environment: { shutdownGraceTime: '30s' },
     });
     await waitingCalls(turn, 1);
-    const rejected = rejection(turn.approve('toolu_pay', { by, input: { cents: 1 } }));
+    const rejected = rejection(
+      insist(() => turn.approve('toolu_pay', { by, input: { cents: 1 } })),
+    );
     await checking.opened;
     // A worker that leaves ends what it does, and leaves the task after it to another.
     const stopped = stopWorker(plait);
@@ -837,8 +839,8 @@ describe('onApproval', () => {
       taskQueue: plait.taskQueue,
     });
     const requests = await waitingCalls(turn, 2);
-    await turn.approve('toolu_a', { by });
-    await turn.deny('toolu_b', { by });
+    await insist(() => turn.approve('toolu_a', { by }));
+    await insist(() => turn.deny('toolu_b', { by }));
     await turn.result();
 
     expect(announced.toSorted((a, b) => (a.callId < b.callId ? -1 : 1))).toEqual(

@@ -9,7 +9,7 @@ import { waitingCalls } from '../fixtures/approvals-agent.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { newSessionId } from '../fixtures/sessions.ts';
 import { agentWith, writer } from '../fixtures/tools.ts';
-import { until } from '../fixtures/until.ts';
+import { insist, until } from '../fixtures/until.ts';
 import type { BeginOptions } from '../fixtures/waiting-turns.ts';
 import { answers, begin, latch, rejection, stopWorker } from '../fixtures/waiting-turns.ts';
 
@@ -252,13 +252,14 @@ test('the hook gets the session, and decisions of a session that began without a
     taskQueue: first.taskQueue,
     authorizeDecision: hook,
   });
-  const turn = await second.agents.openSession(agent, sessionId).send('go');
+  const next = second.agents.openSession(agent, sessionId);
+  const turn = await insist(() => next.send('go', { idempotencyKey: 'go' }));
   // The session starts it in its own time.
   await until(
     () => turn.approvals().catch(() => []),
     (calls) => calls.length === 1,
   );
-  await turn.approve(callId, { by, proof: 'signed' });
+  await insist(() => turn.approve(callId, { by, proof: 'signed' }));
   const result = await turn.result();
 
   expect(asked).toMatchObject([{ sessionId, turnId: turn.turnId, proof: 'signed' }]);
@@ -283,7 +284,8 @@ test('a call that the worker of its reply did not know is also verified, on the 
 
   const script = conversation('go', [callTools([['pay', { cents: 9 }, callId]]), say('Done.')]);
   await using second = await startPlait({ agents: [older], script, taskQueue });
-  const turn = await second.agents.openSession(whole, sessionId).send('go');
+  const next = second.agents.openSession(whole, sessionId);
+  const turn = await insist(() => next.send('go', { idempotencyKey: 'go' }));
   await until(
     () => turn.workflow.describe().catch(() => undefined),
     (description) =>
@@ -301,9 +303,10 @@ test('a call that the worker of its reply did not know is also verified, on the 
   });
   const waiting = third.agents.getTurn(turn.turnId);
   await waitingCalls(waiting, 1);
-  expect((await rejection(waiting.approve(callId, { by })))?.message).toContain('is missing');
+  const unproven = await rejection(insist(() => waiting.approve(callId, { by })));
+  expect(unproven?.message).toContain('is missing');
   expect(runs).toEqual([]);
-  await waiting.approve(callId, { by, proof: 'signed' });
+  await insist(() => waiting.approve(callId, { by, proof: 'signed' }));
   const result = await waiting.result();
 
   for (const one of asked) expect(one).toMatchObject({ user: 'user-7', sessionId });

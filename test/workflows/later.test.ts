@@ -72,7 +72,9 @@ describe('a call that is completed from outside', () => {
       withDefaults({ address: inject('temporalAddress') }),
     );
     await using other = new AgentClient({ client: new Client({ connection }) });
-    const completing = rejection(other.completeToolCall(token, 'Left with the neighbour.'));
+    const completing = rejection(
+      insist(() => other.completeToolCall(token, 'Left with the neighbour.')),
+    );
     await untilItIsNeeded(turn);
     const completedAt = Date.now();
     const next = await startPlait({

@@ -7,7 +7,7 @@ import type { ScriptedCalls } from '../../testing/replies.ts';
 import { callTools, paced, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { waitingCalls } from '../fixtures/approvals-agent.ts';
-import { until, untilRecorded } from '../fixtures/until.ts';
+import { insist, until, untilRecorded } from '../fixtures/until.ts';
 import { answers } from '../fixtures/waiting-turns.ts';
 import type { WorkerProcesses } from '../fixtures/worker-processes.ts';
 import { workerProcesses } from '../fixtures/worker-processes.ts';
@@ -300,7 +300,7 @@ test.concurrent('kill -9 does not affect calls that wait for a person', async ()
 
   await killOldest();
   await start();
-  await turn.deny('toolu_b', { by: 'ana', reason: 'too late' });
+  await insist(() => turn.deny('toolu_b', { by: 'ana', reason: 'too late' }));
   const { calls } = await turn.result();
 
   expect(calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'denied', 'succeeded']);
@@ -322,7 +322,7 @@ test.concurrent('a call that is completed from outside survives kill -9', async 
   await start();
 
   const [token = ''] = journal.lines('token ').map((line) => line.slice('token '.length));
-  await agents.completeToolCall(token, { delivered: true });
+  await insist(() => agents.completeToolCall(token, { delivered: true }));
   const result = await turn.result();
 
   expect(result.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded']);

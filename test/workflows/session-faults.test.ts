@@ -58,7 +58,7 @@ describe('after kill -9 of the worker a session goes on', () => {
     door.open();
     expect(await first.result()).toMatchObject({ text: 'Slow.' });
 
-    const second = await session.send('work');
+    const second = await send(session, 'work');
     await journal.waitFor('begin', 2);
     await killOldest();
     await start();
@@ -70,7 +70,7 @@ describe('after kill -9 of the worker a session goes on', () => {
       ],
     });
     expect(journal.lines('begin pay')).toHaveLength(1);
-    expect(await (await session.send('next')).result()).toMatchObject({ text: 'You said: next' });
+    expect(await (await send(session, 'next')).result()).toMatchObject({ text: 'You said: next' });
     expect(users(plait)).toEqual(['user: "slow"', 'user: "work"', 'user: "next"']);
     expect(rejectedRequests(plait.model)).toEqual([]);
   });
@@ -88,7 +88,7 @@ describe('after kill -9 of the worker a session goes on', () => {
     );
     await killOldest();
     await start();
-    await turn.approve(waiting?.callId ?? '', { by: 'ana' });
+    await insist(() => turn.approve(waiting?.callId ?? '', { by: 'ana' }));
     expect(await turn.result()).toMatchObject({ text: 'Refunded.' });
 
     await untilIdle(session);
@@ -173,7 +173,7 @@ test.concurrent('a Temporal server that is killed and restarted on its file lose
 
     expect(await waiting.result()).toMatchObject({ text: 'You said: then' });
     expect(await turn.result()).toMatchObject({ text: 'Worked.' });
-    expect(await (await sleeping.send('after')).result()).toMatchObject({
+    expect(await (await send(sleeping, 'after')).result()).toMatchObject({
       text: 'You said: after',
     });
     expect((await sleeping.transcript()).total).toBe(4);
