@@ -7,17 +7,25 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Files that take long, and small ones that wait for killed workers and servers or run thousands of calls. */
 const LONG =
-  /chaos|(examples|lost-workers|session-faults|session-under-fire|sub-agent-kills|continue-as-new|storage.turns|drivers|limits|transcript|random-[\w-]+|planted-key)\.test/;
+  /chaos|(examples|lost-workers|session-faults|session-under-fire|[\w-]+-kills|continue-as-new|storage.turns|drivers|limits|transcript|random-[\w-]+|planted-key)\.test/;
 
 const isLong = ({ moduleId }: TestSpecification) => LONG.test(moduleId);
 
-/** The longest files first, so that the run does not end with one that runs alone. */
-class LongestFirst extends BaseSequencer {
+/** How many other files come after each long one. */
+const BETWEEN = 3;
+
+/**
+ * Long files early, so that the run does not end with one that runs alone. Most of them wait, so others run
+ * between them: with only long ones, the processors would be idle.
+ */
+class LongFilesEarly extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     // The default order: the largest first, or those that took longest the last time.
     // oxlint-disable-next-line unicorn/no-array-sort -- not that of an array
     const sorted = await super.sort(files);
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+    const others = sorted.filter((file) => !isLong(file));
+    const early = sorted.filter(isLong).flatMap((file) => [file, ...others.splice(0, BETWEEN)]);
+    return [...early, ...others];
   }
 }
 
@@ -53,7 +61,7 @@ export default defineConfig({
     experimental: { fsModuleCache: true },
     // Most tests mostly wait, so two cores can run more than two.
     maxWorkers: 5,
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: LongFilesEarly },
     // Generous, for busy or slow machines. No test waits so long if all goes well.
     testTimeout: 300_000,
     hookTimeout: 300_000,
