@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { DecisionRejectedError } from '../../client/index.ts';
+import type { TurnHandle } from '../../client/index.ts';
 import type { Tool } from '../../index.ts';
 import type { AnnouncedApproval } from '../../agents/define-agent.ts';
 import { defineAgent, defineTool } from '../../index.ts';
@@ -39,6 +40,14 @@ function fileWriter(begun: unknown[], holds: Record<string, Promise<void>> = {})
       return `${text} is in ${path}`;
     },
   });
+}
+
+/** Waits until the time in which somebody could decide about a call has ended. */
+async function untilTimeIsUp({ workflow }: TurnHandle): Promise<void> {
+  await until(
+    () => workflow.fetchHistory(),
+    ({ events }) => (events ?? []).some((event) => event.timerFiredEventAttributes),
+  );
 }
 
 describe('while a call waits', () => {
@@ -339,10 +348,7 @@ describe('a decision', () => {
     const stopped = stopWorker(plait);
     checked.open();
     await stopped;
-    await until(
-      () => turn.workflow.fetchHistory(),
-      ({ events }) => (events ?? []).some((event) => event.timerFiredEventAttributes),
-    );
+    await untilTimeIsUp(turn);
     // A client whose decision is rejected sends it once more: the turn must not end before.
     const answered = latch();
     await using _ = await startPlait({
@@ -394,8 +400,7 @@ describe('a decision', () => {
       ],
     );
     await using _ = plait;
-    await waitingCalls(turn, 1);
-    await waitingCalls(turn, 0);
+    await untilTimeIsUp(turn);
 
     const error = await rejection(turn.approve('toolu_pay', { by }));
     held.open();
