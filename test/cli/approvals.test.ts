@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WaitingCall } from '../../client/index.ts';
 import { drawWaiting } from '../../cli/waiting-table.ts';
 import { PLAIN } from '../../cli/style.ts';
@@ -10,6 +10,7 @@ import { cashier, cashierScript, counter, waitingCalls } from '../fixtures/appro
 import { until } from '../fixtures/until.ts';
 import type { Ended } from './plait-process.ts';
 import { plait } from './plait-process.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 const done = counter();
 let environment: TestEnvironment;
@@ -20,7 +21,7 @@ beforeAll(async () => {
     agents: [cashier(done)],
     script: cashierScript,
     authorizeDecision: ({ proof }) => proof !== 'forged' || 'The signature is wrong.',
-    workflowBundle: { codePath: inject('workflowBundle') },
+    ...inThisThread,
   });
 });
 

@@ -20,6 +20,7 @@ import { handedOn, untilIdle } from '../fixtures/sessions.ts';
 import type { Ended } from './plait-process.ts';
 import { plait, startPlait } from './plait-process.ts';
 import { fakeTty } from './terminal.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 const [FULL_PICTURE = '', REFUND = ''] = HINTS;
 let environment: TestEnvironment;
@@ -287,7 +288,7 @@ it('a chat says that the server does not answer, and goes on when it answers aga
       agents: [supportDesk],
       script: supportScript,
       temporal: { address: server.address },
-      workflowBundle: { codePath: inject('workflowBundle') },
+      ...inThisThread,
     });
     // Its own connection, which is never closed: a retry of the SDK would throw from a timer.
     const connection = await Connection.connect(withDefaults({ address: server.address }));

@@ -9,6 +9,7 @@ import { newNamespace } from '../fixtures/namespace.ts';
 import { until } from '../fixtures/until.ts';
 import type { Ended } from './plait-process.ts';
 import { plait } from './plait-process.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 let namespace: Namespace;
 let environment: TestEnvironment;
@@ -20,7 +21,7 @@ beforeAll(async () => {
     agents: [cashier(counter())],
     script: cashierScript,
     temporal: { address, namespace: namespace.name },
-    workflowBundle: { codePath: inject('workflowBundle') },
+    ...inThisThread,
   });
 });
 

@@ -14,6 +14,7 @@ import { conversation, script } from '../../testing/script.ts';
 import type { Namespace } from '../fixtures/namespace.ts';
 import { newNamespace } from '../fixtures/namespace.ts';
 import { reader } from '../fixtures/tools.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 const agent = defineAgent({
   name: 'tester',
@@ -40,7 +41,7 @@ function startPlait(namespace: Namespace) {
     agents: [agent],
     script: answers,
     temporal: { address: inject('temporalAddress'), namespace: namespace.name },
-    workflowBundle: { codePath: inject('workflowBundle') },
+    ...inThisThread,
   });
 }
 

@@ -25,6 +25,7 @@ import { startEmbeddedPostgres } from '../fixtures/postgres-server.ts';
 import { startStores, type Stores } from '../fixtures/stores.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 const PayloadMessage = proto.temporal.api.common.v1.Payload;
 
@@ -129,7 +130,7 @@ describe.each(Object.entries(settings))('with a storage of the kind %s', (_, set
     const namespace = await newNamespace(admin);
     await using plait = await startTestEnvironment({
       temporal: { address: inject('temporalAddress'), namespace },
-      workflowBundle: { codePath: inject('workflowBundle') },
+      ...inThisThread,
       agents: [agentWith([toolOf('first')], { rounds: 100 })],
       script: rounds(2),
       storage: open(),
@@ -144,7 +145,7 @@ describe.each(Object.entries(settings))('with a storage of the kind %s', (_, set
       namespace,
       taskQueue: plait.taskQueue,
       anthropic: { baseURL: plait.model.url, apiKey: 'test' },
-      workflowBundle: { codePath: inject('workflowBundle') },
+      ...inThisThread,
       shutdownGraceTime: 0,
       ...both,
     });
@@ -230,7 +231,7 @@ test('a lost part of the conversation soon fails the turn, and the error says wh
     connection,
     taskQueue: plait.taskQueue,
     anthropic: { baseURL: plait.model.url, apiKey: 'test' },
-    workflowBundle: { codePath: inject('workflowBundle') },
+    ...inThisThread,
   });
   const running = second.run();
 

@@ -13,6 +13,7 @@ import { createWorker } from '../../worker/index.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 const script = conversation('go', [callTools({ look: {} }), say('Done.')]);
 
@@ -53,7 +54,7 @@ async function makeWorker(
   const connection = options.connection ?? (await NativeConnection.connect({ address }));
   const worker = await createWorker({
     namespace: 'default',
-    workflowBundle: { codePath: inject('workflowBundle') },
+    ...inThisThread,
     shutdownGraceTime: 0,
     ...options,
     connection,

@@ -4,7 +4,7 @@ import { WORKFLOWS } from '../../worker/bundler-options.ts';
 import { createWorker } from '../../worker/index.ts';
 import type { CreateWorkerOptions } from '../../worker/index.ts';
 import { agentWith } from '../fixtures/tools.ts';
-import '../fixtures/plait.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 async function workerWith(options: Partial<CreateWorkerOptions>) {
   const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
@@ -14,9 +14,7 @@ async function workerWith(options: Partial<CreateWorkerOptions>) {
     connection,
     namespace: 'default',
     taskQueue: 'options',
-    ...(options.workflowsPath === undefined
-      ? { workflowBundle: { codePath: inject('workflowBundle') } }
-      : {}),
+    ...(options.workflowsPath === undefined ? inThisThread : {}),
     ...options,
   });
   onTestFinished(async () => {

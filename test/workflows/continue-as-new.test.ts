@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, inject, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { TurnHandle, TurnSnapshot } from '../../client/index.ts';
 import { readEvent } from '../../client/follow/events.ts';
 import { turnRuns } from '../../client/follow/history.ts';
@@ -18,6 +18,7 @@ import { until } from '../fixtures/until.ts';
 import { rejection } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 const ROUNDS = 12;
 const newStorage = () => directoryStorage(mkdtempSync(join(tmpdir(), 'plait-storage-')));
@@ -88,7 +89,7 @@ describe.each([
       expect(files).toHaveLength(runs.length);
       const { dataConverter } = plait.agents.client.options;
       await replayHistories(files, {
-        workflowBundle: { codePath: inject('workflowBundle') },
+        ...inThisThread,
         ...(dataConverter === undefined ? {} : { dataConverter }),
       });
       const [only, ...more] = await snapshotsOf(turn);

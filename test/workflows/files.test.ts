@@ -29,6 +29,7 @@ import { startPlait } from '../fixtures/plait.ts';
 import { asked, newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 const photo = imageBlock(png({ bytes: 3_000_000 }));
 const screenshot = imageBlock(png({ bytes: 2_000_000, seed: 2 }));
@@ -566,7 +567,7 @@ describe('collecting garbage', () => {
     await using own = await newNamespace(address);
     await using plait = await startTestEnvironment({
       temporal: { address, namespace: own.name },
-      workflowBundle: { codePath: inject('workflowBundle') },
+      ...inThisThread,
       agents: [agent],
       script: looking,
       storage,

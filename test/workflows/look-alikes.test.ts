@@ -21,6 +21,7 @@ import { newNamespace } from '../fixtures/namespace.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { newSessionId } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 async function newStorage(): Promise<PlaitStorage> {
   const directory = await mkdtemp(join(tmpdir(), 'plait-look-alikes-'));
@@ -250,7 +251,7 @@ describe('foreign data with look-alikes anywhere', () => {
     ];
     await using plait = await startTestEnvironment({
       temporal: { address, namespace: own.name },
-      workflowBundle: { codePath: inject('workflowBundle') },
+      ...inThisThread,
       agents: [agent],
       script: calling(calls),
       storage,

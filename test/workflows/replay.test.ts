@@ -2,13 +2,13 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeterminismViolationError } from '@temporalio/workflow';
-import { describe, expect, inject, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { replayHistories } from '../../testing/replay.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 
 const directory = new URL('../histories/', import.meta.url);
 const names = readdirSync(directory).filter((name) => name.endsWith('.json'));
-const replay = (file: string | URL) =>
-  replayHistories([file], { workflowBundle: { codePath: inject('workflowBundle') } });
+const replay = (file: string | URL) => replayHistories([file], inThisThread);
 
 describe('turns that were recorded with earlier versions can go on with this one:', () => {
   test.each(names)('%s', async (name) => {

@@ -11,6 +11,7 @@ import { agentWith } from '../../fixtures/tools.ts';
 import { until } from '../../fixtures/until.ts';
 import type { Ended } from '../plait-process.ts';
 import { EXAMPLE, plait } from '../plait-process.ts';
+import { inThisThread } from '../../fixtures/sandbox.ts';
 
 interface Report {
   healthy: boolean;
@@ -39,7 +40,7 @@ describe.concurrent('plait doctor', () => {
       agents: [agentWith([])],
       script: () => say('OK'),
       temporal: { address: inject('temporalAddress'), namespace: namespace.name },
-      workflowBundle: { codePath: inject('workflowBundle') },
+      ...inThisThread,
     });
     const storage = await mkdtemp(join(inject('scratch'), 'doctor-'));
     const env = {

@@ -7,12 +7,12 @@ import { runEval } from '../../../testing/evals/run-eval.ts';
 import { startMessagesServer } from '../../../testing/messages-server.ts';
 import { callTools, say } from '../../../testing/replies.ts';
 import { conversation, forAgent, script } from '../../../testing/script.ts';
+import { inThisThread } from '../../fixtures/sandbox.ts';
 import { anything, reader } from '../../fixtures/tools.ts';
 
 const model = 'claude-opus-5-5';
 const prices = examplePrices[model];
 const temporal = { address: inject('temporalAddress') };
-const worker = { debugMode: true, workflowBundle: { codePath: inject('workflowBundle') } };
 
 const refunded: unknown[] = [];
 const refund = defineTool({
@@ -55,7 +55,7 @@ test('every case is run, and a failing case ends neither the others nor the eval
     agent: shop,
     judge,
     script: answers,
-    worker,
+    worker: inThisThread,
     runs: 2,
     cases: [
       {
@@ -144,7 +144,7 @@ test("without a script the worker's model is asked, until the money is spent", a
   await using server = await startMessagesServer({ script: answers });
   const evaluation = defineEval({
     agent: shop,
-    worker: { ...worker, anthropic: { baseURL: server.url, apiKey: 'k' } },
+    worker: { ...inThisThread, anthropic: { baseURL: server.url, apiKey: 'k' } },
     runs: 3,
     concurrency: 1,
     passRate: 0.1,
