@@ -263,11 +263,14 @@ test('sessions are found by agent, user and status, and so are their turns', asy
   expect(await found({ status: 'busy' })).toEqual({ [three]: 'busy' });
   expect(await found({ status: 'closed' })).toEqual({ [two]: 'closed' });
   expect(await found({ agent: 'other' })).toEqual({});
-  const turns = [];
-  for await (const { turnId } of plait.agents.listTurns({ user, stopReason: 'end_turn' })) {
-    turns.push(turnId);
-  }
-  expect(turns.toSorted()).toEqual([`${one}.turn-1`, `${two}.turn-1`].toSorted());
+  const ended = async () => {
+    const turns = [];
+    for await (const { turnId } of plait.agents.listTurns({ user, stopReason: 'end_turn' })) {
+      turns.push(turnId);
+    }
+    return turns.toSorted();
+  };
+  await expect.poll(ended).toEqual([`${one}.turn-1`, `${two}.turn-1`].toSorted());
 
   release();
   await expect.poll(() => found({})).toEqual({ ...all, [three]: 'idle' });
