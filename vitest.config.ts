@@ -69,7 +69,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        // With one, `npm run check` would wait for tests that wait.
+        // Some of them wait.
         test: { name: 'pure', include: PURE, maxWorkers: 2, sequence: { groupOrder: 0 } },
       },
       {

@@ -7,10 +7,10 @@ import { spanText } from '../../cli/text.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { startTestEnvironment } from '../../testing/environment.ts';
 import { cashier, cashierScript, counter, waitingCalls } from '../fixtures/approvals-agent.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 import { until } from '../fixtures/until.ts';
 import type { Ended } from './plait-process.ts';
 import { plait } from './plait-process.ts';
-import { inThisThread } from '../fixtures/sandbox.ts';
 
 const done = counter();
 let environment: TestEnvironment;

@@ -16,11 +16,11 @@ import { startTestEnvironment } from '../../testing/environment.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait as startEnvironment } from '../fixtures/plait.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 import { handedOn, untilIdle } from '../fixtures/sessions.ts';
 import type { Ended } from './plait-process.ts';
 import { plait, startPlait } from './plait-process.ts';
 import { fakeTty } from './terminal.ts';
-import { inThisThread } from '../fixtures/sandbox.ts';
 
 const [FULL_PICTURE = '', REFUND = ''] = HINTS;
 let environment: TestEnvironment;

@@ -6,10 +6,10 @@ import { startTestEnvironment } from '../../testing/environment.ts';
 import { cashier, cashierScript, counter, waitingCalls } from '../fixtures/approvals-agent.ts';
 import type { Namespace } from '../fixtures/namespace.ts';
 import { newNamespace } from '../fixtures/namespace.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 import { until } from '../fixtures/until.ts';
 import type { Ended } from './plait-process.ts';
 import { plait } from './plait-process.ts';
-import { inThisThread } from '../fixtures/sandbox.ts';
 
 let namespace: Namespace;
 let environment: TestEnvironment;

@@ -15,6 +15,7 @@ import { conversation } from '../../testing/script.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { cashier, cashierScript, counter, waitingCalls } from '../fixtures/approvals-agent.ts';
 import { insist, until } from '../fixtures/until.ts';
+import { stopWorker } from '../fixtures/waiting-turns.ts';
 import type { Counter } from '../fixtures/approvals-agent.ts';
 import { startPlait } from '../fixtures/plait.ts';
 
@@ -301,11 +302,7 @@ test('waiting without a worker ends, and the decision can be sent again', async 
     () => listed(left),
     ({ length }) => length === turns.length,
   );
-  left.worker.shutdown();
-  await until(
-    () => left.worker.getState(),
-    (state) => state === 'STOPPED',
-  );
+  await stopWorker(left);
 
   const [approving, asking, listing] = await Promise.all(
     [turn.approve(callId, { by }), turn.approvals(), listed(left)].map((request) =>

@@ -13,8 +13,8 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import type { Namespace } from '../fixtures/namespace.ts';
 import { newNamespace } from '../fixtures/namespace.ts';
-import { reader } from '../fixtures/tools.ts';
 import { inThisThread } from '../fixtures/sandbox.ts';
+import { reader } from '../fixtures/tools.ts';
 
 const agent = defineAgent({
   name: 'tester',

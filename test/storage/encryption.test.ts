@@ -25,6 +25,7 @@ import { newSessionId, untilIdle } from '../fixtures/sessions.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
 import { testGuide } from '../fixtures/guide.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 import { rejection } from '../fixtures/waiting-turns.ts';
 import { ask, runWorker } from '../docs/encryption.ts';
 import { aesCodec } from '../docs/encryption-codec.ts';
@@ -187,7 +188,7 @@ async function tell(dataConverter: DataConverter, workflows: Workflows = {}) {
   return { found, result, failure, pendingCalls, rejected };
 }
 
-const SHARED: Workflows = { workflowBundle: { codePath: inject('workflowBundle') } };
+const SHARED: Workflows = inThisThread;
 const codec = aesCodec(randomBytes(32));
 
 test('without a codec, everything that was said and thrown is in clear text', async () => {

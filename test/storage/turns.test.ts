@@ -22,10 +22,11 @@ import type { Script } from '../../testing/script.ts';
 import { createWorker } from '../../worker/create-worker.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { startEmbeddedPostgres } from '../fixtures/postgres-server.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 import { startStores, type Stores } from '../fixtures/stores.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
-import { inThisThread } from '../fixtures/sandbox.ts';
+import { stopWorker } from '../fixtures/waiting-turns.ts';
 
 const PayloadMessage = proto.temporal.api.common.v1.Payload;
 
@@ -220,8 +221,7 @@ test('a lost part of the conversation soon fails the turn, and the error says wh
   // Another worker with an empty cache takes over.
   const turn = await plait.agents.start(agent, 'read', { turnId: randomUUID() });
   await until(() => plait.model.requests.length > 5);
-  plait.worker.shutdown();
-  await until(() => plait.worker.getState() === 'STOPPED');
+  await stopWorker(plait);
   state.broken = true;
   const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
   onTestFinished(() => connection.close());

@@ -11,9 +11,9 @@ import { conversation } from '../../testing/script.ts';
 import type { CreateWorkerOptions } from '../../worker/index.ts';
 import { createWorker } from '../../worker/index.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
-import { inThisThread } from '../fixtures/sandbox.ts';
 
 const script = conversation('go', [callTools({ look: {} }), say('Done.')]);
 

@@ -3,8 +3,8 @@ import { expect, inject, onTestFinished, test, vi } from 'vitest';
 import { WORKFLOWS } from '../../worker/bundler-options.ts';
 import { createWorker } from '../../worker/index.ts';
 import type { CreateWorkerOptions } from '../../worker/index.ts';
-import { agentWith } from '../fixtures/tools.ts';
 import { inThisThread } from '../fixtures/sandbox.ts';
+import { agentWith } from '../fixtures/tools.ts';
 
 async function workerWith(options: Partial<CreateWorkerOptions>) {
   const connection = await NativeConnection.connect({ address: inject('temporalAddress') });

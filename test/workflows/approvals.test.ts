@@ -3,14 +3,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { DecisionRejectedError } from '../../client/index.ts';
-import type { TurnHandle } from '../../client/index.ts';
 import type { Tool } from '../../index.ts';
 import type { AnnouncedApproval } from '../../agents/define-agent.ts';
 import { defineAgent, defineTool } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { waitingCalls } from '../fixtures/approvals-agent.ts';
-import { insist, until, untilItIsNeeded, untilItWaits } from '../fixtures/until.ts';
+import {
+  insist,
+  until,
+  untilItIsNeeded,
+  untilItWaits,
+  untilTimerFired,
+} from '../fixtures/until.ts';
 import {
   answers,
   approvalsInMemo,
@@ -40,14 +45,6 @@ function fileWriter(begun: unknown[], holds: Record<string, Promise<void>> = {})
       return `${text} is in ${path}`;
     },
   });
-}
-
-/** Waits until the time in which somebody could decide about a call has ended. */
-async function untilTimeIsUp({ workflow }: TurnHandle): Promise<void> {
-  await until(
-    () => workflow.fetchHistory(),
-    ({ events }) => (events ?? []).some((event) => event.timerFiredEventAttributes),
-  );
 }
 
 describe('while a call waits', () => {
@@ -348,7 +345,7 @@ describe('a decision', () => {
     const stopped = stopWorker(plait);
     checked.open();
     await stopped;
-    await untilTimeIsUp(turn);
+    await untilTimerFired(turn);
     // A client whose decision is rejected sends it once more: the turn must not end before.
     const answered = latch();
     await using _ = await startPlait({
@@ -400,7 +397,7 @@ describe('a decision', () => {
       ],
     );
     await using _ = plait;
-    await untilTimeIsUp(turn);
+    await untilTimerFired(turn);
 
     const error = await rejection(turn.approve('toolu_pay', { by }));
     held.open();

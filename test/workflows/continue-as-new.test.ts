@@ -17,8 +17,8 @@ import { answerText } from '../../testing/observed-turn.ts';
 import { until } from '../fixtures/until.ts';
 import { rejection } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { inThisThread } from '../fixtures/sandbox.ts';
+import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
 const ROUNDS = 12;
 const newStorage = () => directoryStorage(mkdtempSync(join(tmpdir(), 'plait-storage-')));

@@ -26,10 +26,10 @@ import { conversation } from '../../testing/script.ts';
 import { brokenPng, imageBlock, pdf, pdfBlock, png } from '../fixtures/images.ts';
 import { newNamespace } from '../fixtures/namespace.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 import { asked, newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
-import { inThisThread } from '../fixtures/sandbox.ts';
 
 const photo = imageBlock(png({ bytes: 3_000_000 }));
 const screenshot = imageBlock(png({ bytes: 2_000_000, seed: 2 }));

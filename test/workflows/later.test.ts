@@ -13,7 +13,13 @@ import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { imageBlock, png } from '../fixtures/images.ts';
-import { insist, until, untilItIsNeeded, untilItWaits } from '../fixtures/until.ts';
+import {
+  insist,
+  until,
+  untilItIsNeeded,
+  untilItWaits,
+  untilTimerFired,
+} from '../fixtures/until.ts';
 import type { BeginOptions, Begun } from '../fixtures/waiting-turns.ts';
 import { answers, begin, latch, rejection, stopWorker } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
@@ -248,10 +254,7 @@ describe('a completion is rejected', () => {
       open: held.opened,
     });
     await using _ = plait;
-    await until(
-      async () => (await turn.workflow.fetchHistory()).events ?? [],
-      (events) => events.some((event) => event.timerFiredEventAttributes != null),
-    );
+    await untilTimerFired(turn);
     const late = await rejection(plait.agents.completeToolCall(tokens[0] ?? '', 'late'));
     held.open();
     const result = await turn.result();

@@ -19,9 +19,9 @@ import type { Script } from '../../testing/script.ts';
 import { lookAlikeBlock, lookAlikeJson, wellFormedReference } from '../fixtures/look-alikes.ts';
 import { newNamespace } from '../fixtures/namespace.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 import { newSessionId } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
-import { inThisThread } from '../fixtures/sandbox.ts';
 
 async function newStorage(): Promise<PlaitStorage> {
   const directory = await mkdtemp(join(tmpdir(), 'plait-look-alikes-'));

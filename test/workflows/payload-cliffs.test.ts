@@ -7,6 +7,7 @@ import { directoryStorage } from '../../storage/index.ts';
 import { fault } from '../../testing/faults.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { inThisThread } from '../fixtures/sandbox.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -97,7 +98,7 @@ test('a storage that only half of a worker has fails a turn when it begins', asy
   const worker = await Worker.create({
     connection,
     taskQueue,
-    workflowBundle: { codePath: inject('workflowBundle') },
+    ...inThisThread,
     activities: createActivities({
       agents: [agent],
       storage: directoryStorage('.plait/never-used'),

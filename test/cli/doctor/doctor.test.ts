@@ -7,11 +7,11 @@ import { SEARCH_ATTRIBUTES } from '../../../core/search-attributes.ts';
 import { startTestEnvironment } from '../../../testing/environment.ts';
 import { say } from '../../../testing/index.ts';
 import { newNamespace } from '../../fixtures/namespace.ts';
+import { inThisThread } from '../../fixtures/sandbox.ts';
 import { agentWith } from '../../fixtures/tools.ts';
 import { until } from '../../fixtures/until.ts';
 import type { Ended } from '../plait-process.ts';
 import { EXAMPLE, plait } from '../plait-process.ts';
-import { inThisThread } from '../../fixtures/sandbox.ts';
 
 interface Report {
   healthy: boolean;
